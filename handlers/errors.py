@@ -127,6 +127,12 @@ class MethodNotAllowed(RequestError):
     status, code, title = 405, "method-not-allowed", "Method not allowed"
 
 
+class UnknownMethod(MethodNotAllowed):
+    """This server does not know that method."""
+
+    status = 501  # RFC 9110 section 9.1: 405 is for methods that are known
+
+
 class NotAcceptable(RequestError):
     """None of the formats that exist is acceptable to you."""
 

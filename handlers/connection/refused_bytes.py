@@ -6,15 +6,16 @@ middleware. Errors that it raises between parser and application are converted h
 
 import logging
 import os
+import re
 from collections.abc import Coroutine
 from typing import Any
 
 from aiohttp import hdrs, web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from multidict import istr
 
 from handlers.connection.aiohttp_private import ExposedHandler
-from handlers.errors import Internal, InvalidRequest, RequestError, as_request_error
+from handlers.errors import Internal, InvalidRequest, RequestError, UnknownMethod, as_request_error
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,10 @@ SERVER = "coursestream"
 # Names that a header's map need not fold to lower case each time.
 REQUEST_ID = istr("X-Request-ID")
 CONTENT_TYPE_OPTIONS = istr("X-Content-Type-Options")
+# The line that the parser shows under its sentence; other bytes than these have no method at all.
+_REQUEST_LINE = re.compile(
+    r"\n  b['\"][!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [^ \n]+ HTTP/1\.[01]['\"]\n"
+)
 
 
 class RefusingBytes(ExposedHandler):
@@ -60,6 +65,8 @@ def _refusal(status: int, exc: BaseException | None) -> RequestError:
         return Internal()
     if isinstance(exc, LineTooLong):
         return InvalidRequest("A line of the request's head is too long.")
+    if isinstance(exc, BadHttpMethod) and _REQUEST_LINE.search(exc.message):
+        return UnknownMethod()
     return InvalidRequest("These bytes are no HTTP request.")
 
 

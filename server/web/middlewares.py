@@ -23,6 +23,7 @@ from handlers.errors import (
     NotFound,
     RequestError,
     Unavailable,
+    UnknownMethod,
     UnsupportedMediaType,
     as_request_error,
 )
@@ -48,6 +49,8 @@ NO_ROUTE = "none"  # the route label of unknown paths and methods
 TOLD_REFUSALS = frozenset({"not-enrolled", "not-found", "rate-limited", "unavailable"})
 CLIENT_GONE = 499  # only logged: the client disconnected before the response
 READ_OR_ENDED = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_DELETE})
+OF_THE_SERVER = frozenset({hdrs.METH_CONNECT, hdrs.METH_OPTIONS})
+METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"  # of all addresses together
 QUIET = frozenset({"/healthz", "/readyz", "/drainz", "/metrics"})
 
 
@@ -101,6 +104,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if hdrs.CONTENT_ENCODING in request.headers and is_packed(request.headers):
             raise _encoded_body_error()
         raise_failure(request)
+        if request.method in OF_THE_SERVER and (answer := _answer_of_the_server(request)):
+            return answer
         return await handler(request)
     except Exception as exc:
         if _is_disconnected(request) and isinstance(exc, ConnectionError | ClientError):
@@ -209,6 +214,14 @@ def _abort(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=CLIENT_GONE)
+
+
+def _answer_of_the_server(request: web.Request) -> web.Response | None:
+    """Answers what no address is asked (RFC 9110 sections 9.3.6 and 9.3.7): a tunnel, which this
+    server never is, and `OPTIONS *`. Raises: UnknownMethod."""
+    if request.method == hdrs.METH_CONNECT:
+        raise UnknownMethod
+    return web.Response(status=204, headers={hdrs.ALLOW: METHODS}) if request.path == "*" else None
 
 
 def _encoded_body_error() -> RequestError:

@@ -31,7 +31,9 @@ NO_REQUESTS = {
     "no host": f"GET /{SECRET} HTTP/1.1\r\n\r\n",
     "another version": f"GET /{SECRET} HTTP/7.3\r\nHost: x\r\n\r\n",
     "HTTP/2": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "another method": f"{SECRET} / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "another method in another version": f"{SECRET} / HTTP/7.3\r\nHost: x\r\n\r\n",
+    "a method that is no token": f"G(T /{SECRET} HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a method alone": f"{SECRET}\r\n\r\n",
     "no address": f"GET http://[{SECRET} HTTP/1.1\r\nHost: x\r\n\r\n",
     "TLS": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + SECRET,
 }
@@ -88,6 +90,38 @@ async def test_host_that_is_none(shared_service: Service, host: str, version: st
 async def test_host_that_is_one(shared_service: Service, lines: list[str]) -> None:
     async with connected(shared_service.url) as wire:
         assert (await wire.ask(f"GET /healthz {lines[0]}", *lines[1:])).status == 200
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(f"{SECRET} / HTTP/1.1", id="of nobody"),
+        pytest.param("get /healthz HTTP/1.1", id="in lower case"),
+        pytest.param("GETT /healthz HTTP/1.0", id="of a longer name"),
+        pytest.param("F'O /it's HTTP/1.1", id="with an apostrophe"),
+        pytest.param("CONNECT example.com:443 HTTP/1.1", id="tunnel"),
+        pytest.param("CONNECT /healthz HTTP/1.1", id="tunnel to an address"),
+    ],
+)
+async def test_method_that_is_not_known(
+    shared_service: Service, unblamed: pytest.LogCaptureFixture, line: str
+) -> None:
+    """RFC 9110 section 9.1."""
+    async with connected(shared_service.url) as wire:
+        answer = await wire.ask(line, "Host: example.com:443")
+
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["type"]) == (501, "urn:coursestream:method-not-allowed")
+    assert SECRET not in answer.body.decode() + unblamed.text
+
+
+async def test_methods_of_the_server(shared_service: Service) -> None:
+    """RFC 9110 section 9.3.7."""
+    async with connected(shared_service.url) as wire:
+        answer = await wire.ask("OPTIONS * HTTP/1.1", "Host: x")
+        assert (answer.status, answer.body) == (204, b"")
+        assert answer.headers["Allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+        assert (await wire.ask("OPTIONS /healthz HTTP/1.1", "Host: x")).status == 405
 
 
 async def test_good_requests_before_it_are_answered(shared_service: Service) -> None:
