@@ -142,12 +142,15 @@ class TokenVerifier:
         return self._verifiers[key]
 
     def _viewer(self, claims: Mapping[str, Any]) -> Viewer:
+        # PyJWT takes an empty `aud` for none.
+        if self._claims_checked["audience"] is None and "aud" in claims:
+            raise InvalidToken("The token is for another audience.")
         try:
             known = msgspec.convert(claims, _Claims)
         except msgspec.ValidationError as exc:
             raise InvalidToken(f"A claim is missing or wrong: {in_words(exc)}.") from exc
         roles = frozenset(known.roles) & ROLES
-        name = known.name[:LONGEST_NAME] if isinstance(known.name, str) else None
+        name = _writable(known.name[:LONGEST_NAME]) if isinstance(known.name, str) else None
         return Viewer(known.sub, roles, known.exp + self.leeway_s, name)
 
 
@@ -213,6 +216,11 @@ def _kid_of(token: str, algorithms: frozenset[str]) -> str | None:
         raise InvalidToken
     kid: str | None = header.get("kid")
     return kid
+
+
+def _writable(text: str) -> str:
+    """Replaces lone surrogates, which JSON can hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()
 
 
 async def _token_of(request: web.Request) -> str:

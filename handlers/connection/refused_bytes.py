@@ -42,6 +42,8 @@ class RefusingBytes(ExposedHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Raises ConnectionError where a response has begun already."""
+        if isinstance(exc, UnicodeEncodeError) and hdrs.EXPECT in request.headers:
+            status = 400  # where nothing is, aiohttp itself repeats an expectation, in UTF-8
         if status >= 500:
             logger.error("a request could not be answered", exc_info=exc)
         else:  # its message may contain anything, a token included

@@ -132,9 +132,13 @@ async def test_good_requests_before_it_are_answered(shared_service: Service) -> 
         assert await wire.rest() == b""
 
 
-async def test_unknown_expectation_is_not_repeated(shared_service: Service) -> None:
+@pytest.mark.parametrize("path", ["/healthz", "/nothing"])
+@pytest.mark.parametrize("expected", [SECRET, f"{SECRET}\xff"])
+async def test_unknown_expectation_is_not_repeated(
+    shared_service: Service, unblamed: pytest.LogCaptureFixture, path: str, expected: str
+) -> None:
     async with connected(shared_service.url) as wire:
-        answer = await wire.ask("GET /healthz HTTP/1.1", "Host: x", f"Expect: {SECRET}")
+        answer = await wire.ask(f"GET {path} HTTP/1.1", "Host: x", f"Expect: {expected}")
 
     assert answer.status == 400
     assert json.loads(answer.body)["instance"] == answer.headers["X-Request-ID"]

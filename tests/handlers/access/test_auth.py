@@ -75,6 +75,13 @@ async def test_unknown_role_gives_nothing() -> None:
     assert not (await viewer_of(f"Bearer {token(roles=['root'])}")).is_privileged
 
 
+async def test_name_is_text_that_can_be_shown() -> None:
+    """JSON may hold half of a pair (RFC 8259 section 8.2)."""
+    halved = token(name="A\ud800da")
+
+    assert (await viewer_of(f"Bearer {halved}")).name == "A?da"
+
+
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_scheme_is_case_insensitive(scheme: str) -> None:
     assert (await viewer_of(f"{scheme} {token()}")).user_id == "ada"
@@ -125,6 +132,8 @@ async def test_clocks_may_differ_by_the_leeway(claim: str, from_now_s: int) -> N
         pytest.param(f"Bearer {token(roles='admin')}", id="roles is no list"),
         pytest.param(f"Bearer {token(roles=[1])}", id="roles is no list of text"),
         pytest.param(f"Bearer {token(aud='elsewhere')}", id="aud although none is configured"),
+        pytest.param(f"Bearer {token(aud=[])}", id="aud of nobody"),
+        pytest.param(f"Bearer {token(aud=None)}", id="aud without a value"),
     ],
 )
 async def test_anything_else_is_refused(authorization: str | None) -> None:
