@@ -23,7 +23,7 @@ MUTANTS := build/mutants
 # browsers and clocks.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 # A test has 300 s and its process 320 s: after 480 s without a dot something else hangs.
-PYTEST := $(BIN)/python tests/silence_guard.py 480 $(BIN)/python -m pytest
+PYTEST := $(BIN)/python tests/harness/silence_guard.py 480 $(BIN)/python -m pytest
 # These run once: the first with coverage, the second in asyncio's debug mode.
 PURE_TESTS := $(shell sed -n 's|^    \(.*\)/\(.*\)\.py$$|tests/\1/test_\2.py|p' tests/pure.cfg)
 DEBUG_TESTS := tests/events tests/handlers/delivery

@@ -21,9 +21,9 @@ from db.postgres.migrations import migrate
 from server.postgres.cluster import Cluster
 from server.postgres.embedded import EmbeddedPostgres
 from server.web import middlewares
-from tests.making import add_coming_days, made_once, make_cluster
-from tests.ordinary_priority import renounce_real_time
-from tests.serving import Serve, served_from, write_large_mp4
+from tests.harness.making import add_coming_days, made_once, make_cluster
+from tests.harness.ordinary_priority import renounce_real_time
+from tests.harness.serving import Serve, served_from, write_large_mp4
 
 ROOT = Path(__file__).resolve().parents[1]
 MIGRATIONS = ROOT / "migrations"
@@ -210,7 +210,11 @@ def _run(cluster: EmbeddedPostgres, statement: str) -> None:
 def reaped(directory: Path) -> Iterator[None]:
     """The directory and a server in it go away even when this process is killed."""
     reaper = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("cluster_reaper.py")), str(directory)],
+        [
+            sys.executable,
+            str(Path(__file__).with_name("harness") / "cluster_reaper.py"),
+            str(directory),
+        ],
         stdin=subprocess.PIPE,
         start_new_session=True,
     )

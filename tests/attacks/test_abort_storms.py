@@ -19,8 +19,8 @@ from handlers import keys
 from handlers.transfers.transfers import PURPOSES
 from tests.handlers.conftest import Service
 from tests.handlers.uploads.uploading import AFTER, BEFORE
-from tests.waiting import wait_until
-from tests.wire import Wire, connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,7 +10,7 @@ import pytest
 
 from handlers import keys
 from tests.handlers.conftest import Service
-from tests.wire import Wire, connected
+from tests.harness.wire import Wire, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from handlers.connection.refused_bytes import RefusingBytes
 from tests.handlers.conftest import Service
-from tests.wire import WireAnswer, connected
+from tests.harness.wire import WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

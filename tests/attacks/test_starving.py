@@ -7,7 +7,7 @@ from handlers import keys
 from tests.handlers.conftest import Service, StartService, furnish
 from tests.handlers.uploads.tusing import VERSION, create, created, patch
 from tests.handlers.watching import new_course, new_player, report
-from tests.wire import connected
+from tests.harness.wire import connected
 
 FLOOD = 300
 EVENTS = "SELECT count(*) AS count FROM event_log WHERE user_id = %s AND type LIKE 'playback.%%'"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT
+from tests.harness.running import ROOT
 
 COMMAND = re.compile(r"-m\W+(benchmarks(?:\.\w+)*)")
 MODULES = sorted((ROOT / "benchmarks").rglob("*.py"))

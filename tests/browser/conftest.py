@@ -7,8 +7,8 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.support.studio import Studio, opened_studio
+from tests.harness.serving import Serve, served_from
 from tests.programs.web_build import built_pages
-from tests.serving import Serve, served_from
 
 
 @pytest.fixture(scope="module")

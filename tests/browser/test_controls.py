@@ -15,10 +15,10 @@ from playwright.async_api import Browser, Page, Request, expect
 from storage.samples import write_clock_mp4
 from tests.browser.support.campus import WIDTHS
 from tests.browser.support.theatre import CAPTIONS, CHAPTERS, play_on
+from tests.harness.serving import Serve, call, ready_video, served_from
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
 from tests.programs.web_build import built_pages
-from tests.serving import Serve, call, ready_video, served_from
-from tests.waiting import wait_until
 
 # The higher rung is above the height at which data is saved, 360.
 SIZE, HEIGHTS, LENGTH_S = (480, 400), (400, 180), 60

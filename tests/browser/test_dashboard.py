@@ -21,8 +21,8 @@ from server.postgres.embedded import EmbeddedPostgres
 from tests.browser.support.axe import violations_in_schemes
 from tests.browser.support.pictures import take_picture
 from tests.browser.support.studio import Studio, opened_studio
-from tests.serving import Serve, call
-from tests.waiting import wait_until
+from tests.harness.serving import Serve, call
+from tests.harness.waiting import wait_until
 
 LENGTH_S = 60
 WIDTHS = (390, 1280, 2560)

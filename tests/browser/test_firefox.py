@@ -11,11 +11,11 @@ import pytest_asyncio
 
 from storage.samples import write_clock_mp4
 from tests.browser.support.pictures import RESULTS
+from tests.harness.serving import Serve, ready_video, served_from
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import VIDEO, until
 from tests.programs.firefox import ENTER, FirefoxPage, open_firefox
 from tests.programs.web_build import built_pages
-from tests.serving import Serve, ready_video, served_from
-from tests.waiting import wait_until
 
 LENGTH_S = 40
 PATIENCE_MS = 45_000

@@ -21,10 +21,10 @@ from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
 from tests.browser.support.axe import violations
 from tests.browser.support.pictures import RESULTS
 from tests.browser.support.theatre import play_on
+from tests.harness.serving import Serve, call, ready_video_of, served_from
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_profile, until
 from tests.programs.web_build import built_pages
-from tests.serving import Serve, call, ready_video_of, served_from
-from tests.waiting import wait_until
 
 LENGTH_S = 40
 FILLER = random.Random(20261201).randbytes(2 * PIECE_BYTES + 54_321)

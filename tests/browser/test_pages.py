@@ -13,10 +13,10 @@ from playwright.async_api import Page, Route, expect
 from tests.browser.support.axe import violations, violations_in_schemes
 from tests.browser.support.campus import COURSES, STUDENT, TEACHER, WIDTHS, Campus, opened_campus
 from tests.browser.support.pictures import RESULTS, take_picture
+from tests.harness.serving import Serve
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import VIDEO, until
 from tests.programs.web_build import DIST
-from tests.serving import Serve
-from tests.waiting import wait_until
 
 PAGE_WIDTH = "document.documentElement.scrollWidth"
 # Of what stands alone; links in running text are as high as their line.

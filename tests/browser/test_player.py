@@ -12,9 +12,9 @@ from playwright.async_api import Page, expect
 from tests.browser.support.axe import violations, violations_in_schemes
 from tests.browser.support.pictures import RESULTS
 from tests.browser.support.theatre import GRANT_TTL_S, Theatre, opened_theatre, play_on
+from tests.harness.serving import Serve, call
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import VIDEO, until
-from tests.serving import Serve, call
-from tests.waiting import wait_until
 
 SLOW_BYTES_PER_S = 20_000
 TOO_FAST, MANY_FRAMES = 16, 60  # no screen shows 400 pictures a second

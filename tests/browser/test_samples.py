@@ -16,11 +16,11 @@ from playwright.async_api import Browser, Page
 
 from storage.samples import write_clock_mp4
 from tests.browser.support.theatre import play_on
+from tests.harness.running import free_port, wait_for
+from tests.harness.serving import Serve, call, ready_video
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
 from tests.programs.web_build import WEB
-from tests.running import free_port, wait_for
-from tests.serving import Serve, call, ready_video
-from tests.waiting import wait_until
 
 ESBUILD = WEB / "node_modules" / ".bin" / "esbuild"
 DJANGO_SITE = Path(__file__).parent / "support" / "django_site.py"

@@ -10,10 +10,10 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import BrowserContext, Page
 
+from tests.harness.running import free_port
+from tests.harness.serving import Serve, call, served_from
 from tests.programs.chromium import TIMEOUT_MS, open_chromium
 from tests.programs.web_build import built_pages
-from tests.running import free_port
-from tests.serving import Serve, call, served_from
 
 SIGN_IN = """async (token) => (await fetch('/api/v1/session', {
     method: 'POST', headers: { Authorization: `Bearer ${token}` } })).status"""

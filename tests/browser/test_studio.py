@@ -8,9 +8,9 @@ from playwright.async_api import Page, expect
 
 from tests.browser.support.pictures import RESULTS
 from tests.browser.support.studio import Studio, drop
+from tests.harness.serving import call
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import VIDEO, until
-from tests.serving import call
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -16,9 +16,9 @@ from server.postgres.embedded import EmbeddedPostgres
 from tests.browser.support.axe import violations_in_schemes
 from tests.browser.support.pictures import RESULTS, take_picture
 from tests.browser.support.studio import Studio, drop
+from tests.harness.serving import Serve, call, report
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import until
-from tests.serving import Serve, call, report
-from tests.waiting import wait_until
 
 LESSONS, STUDENTS = 200, 500
 QUICK_MS = 200

@@ -8,8 +8,8 @@ import pytest_asyncio
 from playwright.async_api import Dialog, Page, Route, expect
 
 from tests.browser.support.studio import Studio
-from tests.serving import call
-from tests.waiting import wait_until
+from tests.harness.serving import call
+from tests.harness.waiting import wait_until
 
 SETTINGS = {"RENDITIONS": "none"}
 

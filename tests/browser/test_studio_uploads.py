@@ -11,10 +11,10 @@ from playwright.async_api import BrowserContext, Page, Request, async_playwright
 
 from tests.browser.support.line import opened_line
 from tests.browser.support.studio import DESKTOP, drop, prepare, write_film
+from tests.harness.serving import Serve, call, served_from
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import CHROMIUM, FLAGS, open_chromium
 from tests.programs.web_build import built_pages
-from tests.serving import Serve, call, served_from
-from tests.waiting import wait_until
 
 FILES = 5
 FILLER_BYTES = 8 * 2**20

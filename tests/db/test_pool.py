@@ -23,7 +23,7 @@ from db.errors import (
 )
 from db.log.listener import listen
 from db.pool import Database, open_database, redirect
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 SIZE = 3
 QUICKLY_S = 5.0  # two attempts of two seconds, on a slow machine

@@ -14,9 +14,9 @@ import pytest
 
 from server.commands.tokens import mint_token
 from storage.samples import write_clock_webm
-from tests.making import copy_tree
-from tests.running import SECRET, free_port, start, stop, wait_for
-from tests.serving import processed
+from tests.harness.making import copy_tree
+from tests.harness.running import SECRET, free_port, start, stop, wait_for
+from tests.harness.serving import processed
 
 START_TIMEOUT_S = 120.0
 HEARTBEAT_S = 1

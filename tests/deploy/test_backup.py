@@ -21,8 +21,8 @@ import pytest
 from storage.samples import write_clock_webm
 from tests.deploy.conftest import admin, fast_directory, program, upload
 from tests.flows.processes.test_external_database import database_url  # noqa: F401 - a fixture
-from tests.running import ROOT, free_port, start, stop, wait_for
-from tests.waiting import wait_until
+from tests.harness.running import ROOT, free_port, start, stop, wait_for
+from tests.harness.waiting import wait_until
 
 TEXT = (ROOT / "docs" / "backup.md").read_text()
 BLOCK = re.compile(r"^ *<!-- ([a-z-]+) -->\n *```sh\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)

@@ -17,10 +17,10 @@ from server.postgres.embedded import EmbeddedPostgres
 from tests.deploy.conftest import fast_directory
 from tests.deploy.proxies.configured.debian_haproxy import Haproxy, running_haproxy
 from tests.deploy.proxies.configured.nginx_edge import SECRET, Edge, running_edge
-from tests.own_network import in_own_network
-from tests.serving import Serve, call, ready_video, served_from, write_large_mp4
-from tests.waiting import wait_until
-from tests.wire import Wire, connected
+from tests.harness.own_network import in_own_network
+from tests.harness.serving import Serve, call, ready_video, served_from, write_large_mp4
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, connected
 
 LINE = ("tbf", "rate", "8mbit", "burst", "32kb", "latency", "400ms")
 STALLED_MS = 2000

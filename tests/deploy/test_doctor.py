@@ -21,8 +21,8 @@ from tests.deploy.doctor_cases import HAPROXY, NGINX, Case
 from tests.deploy.proxies.configured.debian_haproxy import running_haproxy
 from tests.deploy.proxies.configured.debian_nginx import running_sites
 from tests.deploy.proxies.configured.nginx_proxy import beside, substituted, write_certificate
-from tests.running import ROOT, SECRET, free_port
-from tests.serving import write_large_mp4
+from tests.harness.running import ROOT, SECRET, free_port
+from tests.harness.serving import write_large_mp4
 
 WAITS = Waits(
     listen_s=3.0,

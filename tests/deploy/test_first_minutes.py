@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT
+from tests.harness.running import ROOT
 
 TIMEOUT_S = 60
 DEV, RUNTIME = ".venv/.installed-dev", ".venv/.installed-runtime"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.running import ROOT
+from tests.harness.running import ROOT
 
 DOCS = (ROOT / "docs" / "several-machines.md").read_text()
 LISTED = re.compile(r"\betcd\d=http://([\d.]+):2380\b")

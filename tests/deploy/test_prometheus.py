@@ -21,12 +21,12 @@ from server.postgres.embedded import EmbeddedPostgres
 from storage.samples import write_clock_mp4
 from tests.deploy.conftest import program
 from tests.handlers.outage import no_database
-from tests.listening_socket import is_listening
-from tests.running import ROOT, free_port, stop, wait_for
+from tests.harness.listening_socket import is_listening
+from tests.harness.running import ROOT, free_port, stop, wait_for
+from tests.harness.serving import Serve, call, ready_video, served_from
+from tests.harness.waiting import wait_until
 from tests.service.receiving import SECRET, receiving
 from tests.service.shown_metrics import RULES, panel_expressions
-from tests.serving import Serve, call, ready_video, served_from
-from tests.waiting import wait_until
 
 DEPLOYED = ROOT / "deploy" / "prometheus"
 SCRAPED = "127.0.0.1:9464"

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.running import ROOT
+from tests.harness.running import ROOT
 
 TIMEOUT_S = 60
 LOOK = """

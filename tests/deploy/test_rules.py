@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.deploy.conftest import program
-from tests.running import ROOT
+from tests.harness.running import ROOT
 from tests.service.shown_metrics import RULES, alerts, panel_expressions
 
 DEPLOYED = ROOT / "deploy" / "prometheus"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.config.settings import load_config
-from tests.running import ROOT
+from tests.harness.running import ROOT
 
 UNIT = ROOT / "deploy" / "coursestream.service"
 EXAMPLE = ROOT / "deploy" / "environment.example"

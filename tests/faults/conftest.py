@@ -20,7 +20,7 @@ from events.upkeep.pairing import pair
 from storage.paths import StoragePaths
 from storage.samples import write_clock_mp4
 from tests.faults.kills.killing import Killer, Place, killing_program
-from tests.running import ROOT, SECRET, free_port, wait_for
+from tests.harness.running import ROOT, SECRET, free_port, wait_for
 
 TIMEOUT_S = 15.0
 

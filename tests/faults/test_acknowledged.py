@@ -19,9 +19,9 @@ import psycopg2
 import pytest
 
 from storage.samples import write_clock_mp4
+from tests.harness.serving import Serve, call, kill_all, ready_video, served_from, until_gone
+from tests.harness.waiting import wait_until
 from tests.service.reporting import Player
-from tests.serving import Serve, call, kill_all, ready_video, served_from, until_gone
-from tests.waiting import wait_until
 
 IS_FULL = bool(os.environ.get("FULL"))
 ROUNDS = 20 if IS_FULL else 3

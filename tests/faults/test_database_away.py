@@ -23,10 +23,10 @@ from db.postgres.migrations import MIGRATIONS, migrate
 from server.postgres.cluster import Cluster
 from server.postgres.embedded import DATABASE, USER, EmbeddedPostgres
 from tests.conftest import HASTY_SETTINGS
-from tests.running import free_port
+from tests.harness.running import free_port
+from tests.harness.serving import FILLER_BYTES, Serve, call, ready_video, served_from, slow_transfer
+from tests.harness.waiting import wait_until
 from tests.service.listening import Stream, listening
-from tests.serving import FILLER_BYTES, Serve, call, ready_video, served_from, slow_transfer
-from tests.waiting import wait_until
 
 IS_FULL = bool(os.environ.get("FULL"))
 BACK_WITHIN_S = 2.0

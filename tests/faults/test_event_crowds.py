@@ -22,9 +22,9 @@ from events.log import log
 from events.log.types import VideoFailed, VideoReady
 from server.commands.tokens import mint_token
 from tests.faults.appending import dsn_of
-from tests.running import SECRET
-from tests.serving import Serve, served_from
-from tests.waiting import wait_until
+from tests.harness.running import SECRET
+from tests.harness.serving import Serve, served_from
+from tests.harness.waiting import wait_until
 
 IS_FULL = bool(os.environ.get("FULL"))
 CUT = 5000 if IS_FULL else 1000

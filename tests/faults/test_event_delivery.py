@@ -28,10 +28,10 @@ from events.log import log
 from events.log.retention import Retention
 from events.stream.visibility import STUDENT_TYPES
 from server.postgres.embedded import PostgresNotRunning
-from tests import logged
 from tests.faults.appending import COURSE, STUDENTS, dsn_of, event_of
-from tests.running import ROOT, STOP_TIMEOUT_S
-from tests.serving import Serve, call, served_from
+from tests.harness import logged
+from tests.harness.running import ROOT, STOP_TIMEOUT_S
+from tests.harness.serving import Serve, call, served_from
 
 IS_FULL = bool(os.environ.get("FULL"))
 EVENTS = 100_000 if IS_FULL else 20_000

@@ -22,8 +22,8 @@ from events.log.log import Tail
 from events.log.types import Event, VideoProcessing
 from events.stream.missed_events import Replay
 from events.stream.visibility import Filters, Scope, Viewpoint
+from tests.harness.waiting import wait_until
 from tests.service.failing_over import Failover, failover
-from tests.waiting import wait_until
 
 VIDEO = UUID("00000000-0000-4000-8000-000000000001")
 AGAIN_WITHIN_S = 5.0  # the contract's

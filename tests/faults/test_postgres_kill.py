@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 
 from storage.samples import write_clock_mp4
-from tests.running import STOP_TIMEOUT_S
+from tests.harness.running import STOP_TIMEOUT_S
+from tests.harness.serving import Serve, call, ready_video, served_from, status_of
+from tests.harness.waiting import wait_until
 from tests.service.listening import listening
-from tests.serving import Serve, call, ready_video, served_from, status_of
-from tests.waiting import wait_until
 
 IS_FULL = bool(os.environ.get("FULL"))
 ROUNDS = 25 if IS_FULL else 2

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.handlers.uploads.tusing import OCTETS, VERSION, metadata, patching, send
+from tests.harness.waiting import wait_until
 from tests.service.several_nodes import Node, running_nodes
-from tests.waiting import wait_until
 
 TAKEN_OVER_WITHIN_S = 2.0  # the contract's
 KEPT_BYTES = 100_000

@@ -14,7 +14,7 @@ import pytest
 
 from server.commands.tokens import mint_token
 from tests.faults.conftest import TIMEOUT_S, Killed
-from tests.running import SECRET
+from tests.harness.running import SECRET
 
 IS_FULL = os.environ.get("FULL") == "1"
 ROUNDS = 60 if IS_FULL else 4

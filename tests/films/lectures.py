@@ -14,8 +14,8 @@ from typing import Any
 
 import aiohttp
 
-from tests.serving import Serve, call, ready_video_of, write_large_mp4
-from tests.wire import LONGEST_WAIT_S, Wire, WireAnswer, connected
+from tests.harness.serving import Serve, call, ready_video_of, write_large_mp4
+from tests.harness.wire import LONGEST_WAIT_S, Wire, WireAnswer, connected
 
 SMALL_BUFFER_BYTES = 32 * 1024  # of a client's kernel: one that stops reading is noticed at once
 AT_ONCE = 16

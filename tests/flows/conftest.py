@@ -16,11 +16,19 @@ import pytest
 from server.commands.tokens import mint_token
 from tests.films.lectures import Lecture, Watcher, grants_for, make_lecture, watching
 from tests.flows.players.players import PLAYERS
-from tests.making import copy_tree, made_once
+from tests.harness.making import copy_tree, made_once
+from tests.harness.running import (
+    SECRET,
+    Service,
+    free_port,
+    printed_addresses,
+    start,
+    stop,
+    wait_for,
+)
+from tests.harness.serving import Serve, served_from
 from tests.programs.npm import installed
 from tests.programs.web_build import built_pages
-from tests.running import SECRET, Service, free_port, printed_addresses, start, stop, wait_for
-from tests.serving import Serve, served_from
 
 START_TIMEOUT_S = 180.0
 IS_FULL = os.environ.get("FULL") == "1"

@@ -11,7 +11,7 @@ import pytest
 
 from server.commands.tokens import mint_token
 from storage.samples import write_clock_mp4
-from tests.running import SECRET, Service
+from tests.harness.running import SECRET, Service
 from tests.service.listening import Stream, Told, listening
 
 COURSE, ELSEWHERE = "flow-events", "flow-events-elsewhere"

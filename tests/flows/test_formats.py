@@ -16,10 +16,10 @@ from playwright.async_api import Page
 
 from storage.samples import read_frame_number
 from tests.films.clock_films import RATE, write_clock
+from tests.harness.serving import Serve, call, served_from
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import open_chromium, until
-from tests.serving import Serve, call, served_from
 from tests.storage.sandbox.living import children, name_of
-from tests.waiting import wait_until
 
 LONG_TIME_S = 60.0
 CANCELLED_WITHIN_S = 10.0

@@ -15,11 +15,11 @@ import pytest
 from playwright.async_api import expect
 
 from storage.samples import write_clock_mp4
+from tests.harness.running import ROOT
+from tests.harness.serving import Serve, call, served_from
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
 from tests.programs.object_store import BUCKET, ObjectStore, object_store
-from tests.running import ROOT
-from tests.serving import Serve, call, served_from
-from tests.waiting import wait_until
 
 LENGTH_S = 8
 SETTINGS = {"REPORT_INTERVAL": "1s", "THUMBNAIL_SIZES": "large:160"}

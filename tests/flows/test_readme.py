@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.running import ROOT, SECRET, Service
+from tests.harness.running import ROOT, SECRET, Service
 
 TIMEOUT_S = 120
 FIRST_BYTES = 65536

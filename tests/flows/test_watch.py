@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from storage.samples import write_clock_mp4
-from tests.serving import processed
+from tests.harness.serving import processed
 
 COURSE = "flow-watch"
 MODULE = "flow-watch-1"

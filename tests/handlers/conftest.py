@@ -25,7 +25,7 @@ from server.credentials.secrets import with_secrets
 from server.web.app import build_app
 from server.web.tls import own_client_context, server_context
 from storage.samples import write_clock_mp4, write_clock_webm
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 SECRET = "a secret of at least thirty-two bytes"
 COURSE, MODULE = "c1", "m1"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.mp4.faststart import move_index_to_front
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 WITHDRAWN_WITHIN_S = 5.0
 FILLER_BYTES = 48 * 2**20  # more than the kernel takes off a reader's hands

@@ -11,8 +11,8 @@ from events.upkeep.damage import Repairs
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from tests.handlers.playing import playback, stream_of
-from tests.waiting import wait_until
-from tests.wire import connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import connected
 
 ETAG_SHARE = 16
 

@@ -23,7 +23,7 @@ from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET, Answer, Service, StartService, furnish
 from tests.handlers.outage import no_database
 from tests.handlers.playing import enrolled
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -18,9 +18,9 @@ from handlers.access import rules
 from tests.handlers.conftest import Service, StartService, furnish
 from tests.handlers.progress.reporting import Reporter
 from tests.handlers.watching import Player, open_playback, settled
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, WireAnswer, connected
 from tests.programs.certificates import make_certificate
-from tests.waiting import wait_until
-from tests.wire import Wire, WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,7 +13,7 @@ import pytest_asyncio
 from server.commands.tokens import mint_token
 from tests.handlers.access.over_http.test_cors_http import ALLOWED
 from tests.handlers.conftest import SECRET, Service, StartService, furnish
-from tests.wire import connected
+from tests.harness.wire import connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

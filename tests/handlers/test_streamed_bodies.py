@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from handlers import streamed_bodies
 from handlers.analytics.tables import answer_csv
 from handlers.streamed_bodies import send_pieces
-from tests.wire import connected
+from tests.harness.wire import connected
 
 ROWS, AT_ONCE = 100_000, 500
 MIB = 2**20

@@ -6,7 +6,7 @@ from typing import Any
 
 from db.log import event_log
 from handlers import keys
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 DURATION_S = 30
 _numbers = count(1)

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.running import ROOT
+from tests.harness.running import ROOT
 
 PACKAGES = ("db", "events", "handlers", "server", "storage")
 PARTS = (*PACKAGES, "migrations", "web/dist")

@@ -18,13 +18,13 @@ import aiohttp
 from server.commands.tokens import mint_token
 from tests.deploy.proxies.configured.debian_haproxy import Haproxy, running_haproxy, substituted
 from tests.faults.conftest import furnish
+from tests.harness.running import ROOT, SECRET, start, stop, wait_for
+from tests.harness.serving import ready_video_of, write_large_mp4
 from tests.nodes.crowd import Film, playback_at
 from tests.nodes.databases import Database, Databases, running_databases
 from tests.nodes.network import Machine, network
 from tests.programs.redis_server import RedisServer
-from tests.running import ROOT, SECRET, start, stop, wait_for
 from tests.service.several_nodes import Node
-from tests.serving import ready_video_of, write_large_mp4
 
 FILM_BYTES = 4 * 2**20
 PORT = 8080

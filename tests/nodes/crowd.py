@@ -17,6 +17,9 @@ from typing import Any, TypeVar
 import aiohttp
 
 from server.commands.tokens import mint_token
+from tests.harness.running import PAUSE_S, SECRET, wait_for
+from tests.harness.serving import call
+from tests.harness.waiting import wait_until
 from tests.nodes.network import Machine
 from tests.nodes.uploaders import Uploader
 from tests.nodes.viewers import (
@@ -29,10 +32,7 @@ from tests.nodes.viewers import (
     Viewer,
     tick,
 )
-from tests.running import PAUSE_S, SECRET, wait_for
 from tests.service.reporting import NOT_NOW, Player, lost_reports
-from tests.serving import call
-from tests.waiting import wait_until
 
 REQUEST_TIMEOUT_S = 20.0
 SETTLED_WITHIN_S = 120.0  # whoever waits longer is lost, however busy the machine is

@@ -10,11 +10,11 @@ from urllib.parse import quote
 from server.postgres.cluster import Cluster
 from server.postgres.embedded import EmbeddedPostgres
 from tests.conftest import reaped
-from tests.making import copy_tree
+from tests.harness.making import copy_tree
+from tests.harness.running import wait_for
+from tests.harness.serving import kill_all
 from tests.nodes.network import Machine
-from tests.running import wait_for
 from tests.service.failing_over import SETTINGS, copy_cluster, run
-from tests.serving import kill_all
 
 LISTENING = {**SETTINGS, "listen_addresses": "*", "wal_receiver_status_interval": "1s"}
 FROM_THE_NETWORK = (

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 RANGE_BYTES = 2**16
 AGAIN_S = 0.05  # before a player asks again

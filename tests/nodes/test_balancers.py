@@ -17,10 +17,10 @@ from server.commands.tokens import mint_token
 from tests.deploy.proxies.configured.debian_haproxy import running_haproxy
 from tests.deploy.proxies.configured.nginx_nodes import running_nginx_nodes
 from tests.faults.conftest import url_of
+from tests.harness.running import SECRET, free_port, start, stop, wait_for
+from tests.harness.serving import call, ready_video_of, write_large_mp4
 from tests.nodes.players import Audience, attended
-from tests.running import SECRET, free_port, start, stop, wait_for
 from tests.service.several_nodes import Node, running_nodes
-from tests.serving import call, ready_video_of, write_large_mp4
 
 # The longest wait for a range: the time in which a balancer finds out that a node hangs.
 WITHIN_S = {"HAProxy": 2.0, "nginx": 3.0}

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.running import wait_for
+from tests.harness.serving import kill_all
 from tests.nodes.altered import hanging_storage, next_version, shifted_clock
 from tests.nodes.cluster import PATIENT, Cluster, Service, running_cluster
 from tests.nodes.crowd import Crowd, Size, at_work
 from tests.nodes.viewers import Record, Span
-from tests.running import wait_for
-from tests.serving import kill_all
 
 IS_FULL = bool(os.environ.get("FULL"))
 UPLOAD_BYTES = 3 * 2**18

@@ -21,7 +21,7 @@ from botocore.config import Config
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
-from tests.running import wait_for
+from tests.harness.running import wait_for
 
 S3RVER = "s3rver@3.7.1"
 BUCKET = "lectures"

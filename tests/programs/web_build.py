@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.making import made_once
+from tests.harness.making import made_once
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 DIST = WEB / "dist"

@@ -23,7 +23,7 @@ from server.web.app import build_app
 from server.web.listener import listening
 from tests.films.lectures import SMALL_BUFFER_BYTES, Lecture, Watcher, watching
 from tests.handlers.conftest import COURSE, MODULE, SECRET, Service
-from tests.serving import write_large_mp4
+from tests.harness.serving import write_large_mp4
 
 KEEPALIVE_S = 1.0
 FILLER_BYTES = 12 * 2**20  # more than what the kernels hold between a server and a small buffer

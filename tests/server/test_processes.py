@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.processes import Children
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 20.0

@@ -15,9 +15,9 @@ import pytest
 import run_server
 from storage.s3 import object_fetch
 from storage.s3.objects import READ_TIMEOUT_S
+from tests.harness.running import ROOT, wait_for
 from tests.programs.object_store import BUCKET, ObjectStore, before_both
 from tests.programs.store_gate import Cut, Gate, Refusal, Request, gate_before
-from tests.running import ROOT, wait_for
 from tests.service.takeovers import VIDEOS, Takeover, padded, s3
 
 MIB = 1024 * 1024

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from tests.wire import WireAnswer
+from tests.harness.wire import WireAnswer
 
 PROBLEM = "application/problem+json"
 REQUEST_ID = re.compile(rb'"instance":"[0-9a-f]{32}"')

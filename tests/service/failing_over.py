@@ -12,8 +12,8 @@ import psycopg2
 from server.postgres.account import choose_account, program
 from server.postgres.cluster import Cluster
 from server.postgres.embedded import EmbeddedPostgres
-from tests.making import copy_tree
-from tests.running import wait_for
+from tests.harness.making import copy_tree
+from tests.harness.running import wait_for
 
 SETTINGS = {"fsync": "off", "wal_level": "replica", "max_wal_senders": "4", "hot_standby": "on"}
 WITHIN_S = 30.0

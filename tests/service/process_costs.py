@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.serving import Serve
-from tests.waiting import wait_until
+from tests.harness.serving import Serve
+from tests.harness.waiting import wait_until
 
 QUIET_WITHIN_S = 30.0
 

@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.faults.conftest import furnish, url_of
-from tests.running import free_port, start, wait_for
-from tests.serving import Serve
+from tests.harness.running import free_port, start, wait_for
+from tests.harness.serving import Serve
 
 
 class Node(Serve):

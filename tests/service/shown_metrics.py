@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.running import ROOT
+from tests.harness.running import ROOT
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "coursestream.json"
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"

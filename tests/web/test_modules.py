@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, Route
 
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import open_chromium
 from tests.programs.web_build import WEB, transpiled_modules
-from tests.waiting import wait_until
 
 ORIGIN = "http://localhost"  # a secure context, so that there are Web Locks
 PAGE = """<!doctype html><script type="importmap">{"imports": {"idb": "/idb.js"}}</script>"""

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.wire import LONGEST_WAIT_S, Wire
+from tests.harness.wire import LONGEST_WAIT_S, Wire
 
 
 async def status_of(wire: Wire) -> int:

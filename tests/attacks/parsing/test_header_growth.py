@@ -13,7 +13,7 @@ import pytest_asyncio
 from tests.attacks.parsing.answers import status_of
 from tests.attacks.parsing.costs import MOST_S
 from tests.handlers.conftest import Service
-from tests.wire import connected
+from tests.harness.wire import connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

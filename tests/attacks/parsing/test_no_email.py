@@ -19,7 +19,7 @@ import handlers
 from handlers.openapi.endpoints import Endpoint, declared
 from tests.attacks.parsing.answers import status_of
 from tests.handlers.conftest import Service
-from tests.wire import connected
+from tests.harness.wire import connected
 
 ENDPOINTS = declared(handlers)  # looks through the package, which blocks
 ROOT = Path(__file__).resolve().parents[3]

@@ -8,7 +8,7 @@ import pytest
 from aiohttp.http_parser import DeflateBuffer
 
 from tests.handlers.conftest import Service
-from tests.wire import WireAnswer, connected
+from tests.harness.wire import WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

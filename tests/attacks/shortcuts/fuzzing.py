@@ -5,8 +5,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from tests.harness.wire import Wire, WireAnswer
 from tests.service.answers import is_last
-from tests.wire import Wire, WireAnswer
 
 A_CONVERSATION = 20  # answers
 

@@ -19,9 +19,9 @@ from handlers import keys
 from handlers.access.grants import PlaybackGrant
 from tests.attacks.shortcuts.fuzzing import Fuzzer, converse
 from tests.handlers.conftest import Service, StartService, furnish
+from tests.harness.wire import WireAnswer, connected
 from tests.programs.certificates import make_certificate
 from tests.service.answers import comparable
-from tests.wire import WireAnswer, connected
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("quiet")]
 

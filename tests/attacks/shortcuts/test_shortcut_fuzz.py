@@ -16,9 +16,9 @@ import pytest_asyncio
 from handlers import keys
 from tests.attacks.shortcuts.fuzzing import Fuzzer, converse
 from tests.handlers.conftest import Service, StartService, furnish
+from tests.harness.wire import connected
 from tests.programs.certificates import make_certificate
 from tests.service.answers import comparable
-from tests.wire import connected
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("quiet")]
 

@@ -27,7 +27,7 @@ from benchmarks.measurement.rounds import Rounds
 from benchmarks.measurement.workloads import WORKLOADS
 from benchmarks.servers.encrypted import by_tls, certificate
 from benchmarks.servers.processes import cpu_s, resident_bytes, running, wait_for_port
-from tests.running import free_port
+from tests.harness.running import free_port
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler to build it with")
 

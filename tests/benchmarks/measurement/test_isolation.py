@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measurement.isolation import congestion_control, isolated
-from tests.running import wait_for
+from tests.harness.running import wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 INSIDE = """

@@ -20,7 +20,7 @@ from benchmarks.viewing.reports import (
     write_seen_targets,
 )
 from handlers.access.grants import Grants
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 
 def sample(name: str, per_second: float, *, p99_ms: float = 0.0, us: float = 100.0) -> Sample:

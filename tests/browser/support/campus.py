@@ -12,8 +12,8 @@ import aiohttp
 from PIL import Image, ImageDraw, ImageFont
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
+from tests.harness.serving import Serve, call, processed, report
 from tests.programs.chromium import TIMEOUT_MS, open_chromium
-from tests.serving import Serve, call, processed, report
 
 STUDENT, TEACHER = "maria.lopez", "j.okafor"
 WIDTHS = {"phone": ViewportSize(width=390, height=844)} | {

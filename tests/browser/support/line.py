@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from tests.running import free_port
+from tests.harness.running import free_port
 
 CHUNK_BYTES = 64 * 1024
 

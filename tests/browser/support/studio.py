@@ -12,8 +12,8 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, Viewpor
 
 from storage.mp4.faststart import move_index_to_front
 from storage.samples import write_clock_mp4
+from tests.harness.serving import Serve, call, processed
 from tests.programs.chromium import TIMEOUT_MS, open_chromium
-from tests.serving import Serve, call, processed
 
 DESKTOP = ViewportSize(width=1280, height=860)
 

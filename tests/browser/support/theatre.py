@@ -11,9 +11,9 @@ from typing import Any
 from aiohttp import web
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
+from tests.harness.running import free_port
+from tests.harness.serving import Serve, call, ready_video_of
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
-from tests.running import free_port
-from tests.serving import Serve, call, ready_video_of
 
 GRANT_TTL_S = 4
 LENGTH_S = 90

@@ -10,7 +10,7 @@ from db.log import event_log
 from db.log.event_log import NewEvent
 from db.log.listener import listen
 from db.pool import Database, open_database
-from tests import logged
+from tests.harness import logged
 
 AT = datetime(2025, 1, 1, tzinfo=UTC)
 TOLD = NewEvent("video.ready", None, "c1", "u1", AT, {"n": 1})

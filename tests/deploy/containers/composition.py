@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from tests.running import ROOT, SECRET, free_port, wait_for
+from tests.harness.running import ROOT, SECRET, free_port, wait_for
 
 DEPLOY = ROOT / "deploy"
 PODMAN_COMPOSE = ROOT / ".venv" / "bin" / "podman-compose"

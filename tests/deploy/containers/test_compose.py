@@ -14,7 +14,7 @@ import yaml
 from server.config.settings import PREFIX, SETTINGS, load_config
 from server.web.processes import STOP_TIMEOUT_S
 from tests.deploy.conftest import program
-from tests.running import ROOT
+from tests.harness.running import ROOT
 
 DEPLOY = ROOT / "deploy"
 TEXT = (DEPLOY / "compose.yaml").read_text()

@@ -18,8 +18,8 @@ import pytest
 from storage.samples import write_clock_webm
 from tests.deploy.conftest import admin, fast_directory
 from tests.deploy.containers import composition
-from tests.running import ROOT, free_port
-from tests.serving import ready_video_of
+from tests.harness.running import ROOT, free_port
+from tests.harness.serving import ready_video_of
 
 PROGRAMS = ("mmdebstrap", "buildah", "podman", "runc")
 MISSING = [name for name in PROGRAMS if shutil.which(name) is None]

@@ -18,7 +18,7 @@ from events.metrics import PREFIX as METRICS_PREFIX
 from server.config.settings import load_config
 from server.processes import STOP_TIMEOUT_S as WORKER_STOP_TIMEOUT_S
 from server.web.processes import STOP_TIMEOUT_S
-from tests.running import ROOT
+from tests.harness.running import ROOT
 
 HERE = ROOT / "deploy" / "kubernetes"
 CONTAINERFILE = (ROOT / "deploy" / "Containerfile").read_text()

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from tests.deploy.conftest import HEARTBEAT_S, Upstream, admin
-from tests.running import wait_for
+from tests.harness.running import wait_for
 
 MAX_WAIT_S = 10.0
 

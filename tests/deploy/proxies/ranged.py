@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from tests.harness.wire import WireAnswer, connected
 from tests.service.range_rows import IGNORED, ONE_RANGE, SEVERAL_RANGES, UNSATISFIABLE, filled
-from tests.wire import WireAnswer, connected
 
 SLICE = 2**20  # of deploy/edge.conf
 BOUNDARIES = [

@@ -15,10 +15,10 @@ import pytest_asyncio
 from tests.deploy.conftest import Upstream, fast_directory
 from tests.deploy.proxies.configured.nginx_proxy import running_nginx
 from tests.deploy.proxies.ranged import SLICE, ask, range_fields, same
-from tests.running import free_port, stop
-from tests.serving import Serve, call, ready_video, served_from, write_large_mp4
-from tests.waiting import wait_until
-from tests.wire import WireAnswer, connected
+from tests.harness.running import free_port, stop
+from tests.harness.serving import Serve, call, ready_video, served_from, write_large_mp4
+from tests.harness.waiting import wait_until
+from tests.harness.wire import WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

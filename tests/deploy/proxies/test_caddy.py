@@ -7,7 +7,7 @@ import pytest
 
 from tests.deploy.conftest import Upstream, program
 from tests.deploy.proxies.proxied import Proxy, ProxyChecks
-from tests.running import ROOT, free_port, wait_for
+from tests.harness.running import ROOT, free_port, wait_for
 
 DEPLOYED = (ROOT / "deploy" / "Caddyfile").read_text()
 SITE = "courses.example.org {"

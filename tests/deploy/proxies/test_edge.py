@@ -20,8 +20,8 @@ from handlers.access.signatures.cdn_signatures import SecureLink
 from tests.deploy.conftest import fast_directory
 from tests.deploy.proxies.configured.nginx_edge import KEY, SECRET, Edge, running_edge
 from tests.deploy.proxies.ranged import BOUNDARIES, SLICE, ask, range_fields, same
-from tests.serving import Serve, call, ready_video, served_from, write_large_mp4
-from tests.waiting import wait_until
+from tests.harness.serving import Serve, call, ready_video, served_from, write_large_mp4
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

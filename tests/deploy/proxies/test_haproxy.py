@@ -11,8 +11,8 @@ import pytest
 from tests.deploy.conftest import Upstream, program
 from tests.deploy.proxies.configured.debian_haproxy import TLS, running_haproxy, substituted
 from tests.deploy.proxies.proxied import Proxy, ProxyChecks, UnbufferedChecks
+from tests.harness.running import free_port
 from tests.programs.certificates import make_certificate
-from tests.running import free_port
 
 
 @pytest.fixture(scope="module")

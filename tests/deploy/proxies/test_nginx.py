@@ -13,7 +13,7 @@ from tests.deploy.conftest import Upstream, program
 from tests.deploy.proxies.configured import nginx_nodes, nginx_proxy
 from tests.deploy.proxies.configured.nginx_proxy import running_nginx
 from tests.deploy.proxies.proxied import Proxy, ProxyChecks, UnbufferedChecks
-from tests.running import free_port
+from tests.harness.running import free_port
 
 
 @pytest.fixture(scope="module")

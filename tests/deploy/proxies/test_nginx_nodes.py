@@ -7,7 +7,7 @@ import pytest
 from tests.deploy.conftest import Upstream
 from tests.deploy.proxies.configured.nginx_nodes import running_nginx_nodes
 from tests.deploy.proxies.proxied import Proxy, ProxyChecks, UnbufferedChecks
-from tests.running import free_port
+from tests.harness.running import free_port
 
 LOGS = ("coursestream.log", "coursestream-error.log", "main-access.log", "main-error.log")
 

@@ -11,11 +11,11 @@ from tests.deploy.conftest import Upstream, fast_directory
 from tests.deploy.proxies.configured.debian_haproxy import running_haproxy
 from tests.deploy.proxies.configured.nginx_nodes import running_nginx_nodes
 from tests.deploy.proxies.configured.nginx_proxy import running_nginx
-from tests.own_network import in_own_network
-from tests.running import ROOT, free_port
-from tests.serving import Serve, call, ready_video, served_from, write_large_mp4
-from tests.waiting import wait_until
-from tests.wire import connected
+from tests.harness.own_network import in_own_network
+from tests.harness.running import ROOT, free_port
+from tests.harness.serving import Serve, call, ready_video, served_from, write_large_mp4
+from tests.harness.waiting import wait_until
+from tests.harness.wire import connected
 
 MIB = 2**20
 # docs/several-machines.md has what was measured; without the settings in deploy/ it is 2 to 24 MiB.

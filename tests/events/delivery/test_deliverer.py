@@ -21,8 +21,8 @@ from events.delivery.deliverer import Deliverer
 from events.log.retention import Retention
 from events.log.types import EnrollmentChanged, PlaybackCompleted, VideoReady
 from events.privacy.seal import Seal
+from tests.harness.waiting import wait_until
 from tests.service.receiving import SECRET, receiving
-from tests.waiting import wait_until
 
 SEAL = Seal("a secret of at least thirty-two bytes")
 TYPES = ["enrollment.changed", "playback.completed", "video.ready"]

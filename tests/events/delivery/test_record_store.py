@@ -36,7 +36,7 @@ from events.log.types import (
     PlaybackStarted,
     PlaybackStopped,
 )
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 USER, PASSWORD = "lrs", "secret"
 AUTHORIZATION = aiohttp.encode_basic_auth(USER, PASSWORD)

@@ -19,8 +19,8 @@ from events.hot.outlines import OutlineReader
 from events.hot.redis_shelf import RedisShelf
 from events.log.types import VideoUpdated
 from tests.events.hot.test_entries import VIDEO
+from tests.harness.waiting import wait_until
 from tests.programs.redis_server import RedisServer
-from tests.waiting import wait_until
 
 SLOW_S = 0.05
 

@@ -21,8 +21,8 @@ from events.hot.redis_shelf import RedisShelf
 from events.hot.video_facts import VideoReader
 from events.log.types import VideoDeleted, VideoUpdated
 from tests.events.hot.test_entries import VIDEO
+from tests.harness.waiting import wait_until
 from tests.programs.redis_server import RedisServer
-from tests.waiting import wait_until
 
 SLOW_S = 0.05
 

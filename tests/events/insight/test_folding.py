@@ -29,7 +29,7 @@ from tests.events.insight.counting import (
     read,
     read_curve,
 )
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 DURATION_S = 12
 SECRET = "a secret of at least thirty-two bytes"

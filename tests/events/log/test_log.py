@@ -19,7 +19,7 @@ from events.log.types import (
     VideoProcessing,
     VideoReady,
 )
-from tests import logged
+from tests.harness import logged
 
 VIDEO = UUID("00000000-0000-4000-8000-000000000001")
 AT = datetime(2025, 3, 4, 5, 6, 7, 891234, tzinfo=UTC)

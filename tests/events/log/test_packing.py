@@ -25,8 +25,8 @@ from events.log.types import Event, PlaybackProgressed
 from events.stream import missed_events
 from events.stream.missed_events import EventPage, Replay, Start
 from events.stream.visibility import Filters, Scope, Viewpoint
-from tests import logged
-from tests.waiting import wait_until
+from tests.harness import logged
+from tests.harness.waiting import wait_until
 
 VIDEOS = [UUID(int=16 << 96 | n) for n in range(3)]
 TYPES = ["playback.started", "playback.progress", "enrollment.changed"]

@@ -17,8 +17,8 @@ from events.log.retention import HOUR, Retention
 from events.log.types import EnrollmentChanged, Event, PlaybackProgressed
 from events.stream.missed_events import Replay, Start
 from events.stream.visibility import Filters, Scope, Viewpoint
-from tests import logged
-from tests.waiting import wait_until
+from tests.harness import logged
+from tests.harness.waiting import wait_until
 
 DAY = timedelta(days=1)
 VIDEO = uuid4()

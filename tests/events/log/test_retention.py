@@ -13,8 +13,8 @@ from db.upkeep.bytes_served import Account
 from events.log.retention import DAYS_AHEAD, HOUR, HOURS_AHEAD, Retention
 from events.log.types import EnrollmentChanged
 from server.postgres.embedded import EmbeddedPostgres
-from tests import logged
 from tests.conftest import cloned_database
+from tests.harness import logged
 
 DAY = timedelta(days=1)
 

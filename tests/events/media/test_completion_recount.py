@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from db.progress.recount import Completion, recount
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 REPORT = """
 INSERT INTO progress (user_id, video_id, course_id, position_s, watched)

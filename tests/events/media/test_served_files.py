@@ -16,7 +16,7 @@ from storage.errors import MediaTimedOut, StorageFull, Undecodable
 from storage.formats import Container
 from tests.events.workshop import CONVERTED_STORYBOARD, Killed, Workshop, names_of
 from tests.films.plain_media import CONVERTED, INDEX_FIRST, sha256
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 A_DAY_FROM_NOW = time.time() + 24 * 3600
 

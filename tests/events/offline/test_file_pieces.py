@@ -19,7 +19,7 @@ from events.offline.file_pieces import FilePieces
 from storage.hashes import PIECE_BYTES, hash_pieces
 from storage.paths import StoragePaths, asset_name
 from tests.events.conftest import Library
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 CONTENT = b"lecture " * (PIECE_BYTES // 8) + b"rest"
 PIECES = [

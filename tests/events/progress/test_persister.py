@@ -21,8 +21,8 @@ from events.log.types import Event
 from events.progress.persister import LANES, ProgressPersister, submit, utc_now
 from events.progress.plausibility import NamedAt
 from events.reports import ProgressReport
-from tests.logged import read_after
-from tests.waiting import wait_until
+from tests.harness.logged import read_after
+from tests.harness.waiting import wait_until
 
 ReportOf = Callable[..., ProgressReport]
 NOWHERE = ProgressState(0.0, 0.0, 0.0, (), None, datetime(2026, 1, 1, tzinfo=UTC))

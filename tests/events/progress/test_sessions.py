@@ -11,8 +11,8 @@ from events.log.types import PlaybackStopped
 from events.progress.persister import ProgressPersister
 from events.progress.sessions import silence_watch, stop_silent_sessions
 from events.reports import ProgressReport, ReportReceived
-from tests import logged
-from tests.waiting import wait_until
+from tests.harness import logged
+from tests.harness.waiting import wait_until
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
 ReportOf = Callable[..., ProgressReport]

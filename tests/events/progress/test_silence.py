@@ -18,7 +18,7 @@ from events.log import log
 from events.log.types import PlaybackStopped
 from events.progress import sessions as watch
 from events.progress.sessions import stop_silent_sessions
-from tests import logged
+from tests.harness import logged
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from db.pool import Database, open_database
 from db.takeover import viewer_positions
 from db.takeover.legacy import LegacyProgress
 from events.takeover.viewer_positions import Backfill, Carried, Remark
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 VIDEO = UUID(int=1)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

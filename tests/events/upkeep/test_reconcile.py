@@ -23,7 +23,7 @@ from events.upkeep.survey import Usage, survey
 from storage.errors import StorageGone
 from storage.file_locks import hold_lock
 from storage.paths import StoragePaths
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 NOW_S = time.time()
 OLD_S, YOUNG_S = 3700.0, 3500.0

@@ -27,7 +27,7 @@ from db.videos.replacements import NewReplacement
 from db.videos.video import MediaFacts, NewVideo, ReceivedFile
 from events.insight.survey import FiguresFinding
 from events.upkeep.storage_totals import fold_all, storage_folding, survey_storage
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 COURSES = ("c1", "c2")
 FACTS = MediaFacts(3000, 4, 3, 25, 0, "mp4", "h264", "aac", "video/mp4", is_playable=True)

@@ -12,7 +12,7 @@ from events.upkeep import trash
 from events.upkeep.trash import interval_s, sweep, trash_sweep
 from storage.errors import StorageGone
 from storage.paths import StoragePaths
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 TABLES = ("videos", "representations", "thumbnails", "progress", "playback_sessions")
 

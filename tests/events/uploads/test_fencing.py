@@ -27,7 +27,7 @@ from tests.events.uploads.sending import (
     row_of,
     unfinished,
 )
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 HALF = len(FILM) // 2
 OTHER = bytes(len(FILM))  # as much as the film, and nothing of it

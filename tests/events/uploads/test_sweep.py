@@ -12,7 +12,7 @@ from db.uploads.uploads import NewUpload
 from events.uploads.sweep import sweep_uploads, upload_sweep
 from storage.file_locks import hold_lock
 from storage.paths import StoragePaths
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 DAY_S = 24 * 3600.0
 RESERVED = "SELECT count(*) FROM space_reservations"

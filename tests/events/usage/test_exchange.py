@@ -28,8 +28,8 @@ from events.usage.memory_board import MemoryBoard, share_memory
 from events.usage.postings import Others, Posting
 from events.usage.redis_board import RedisBoard
 from handlers.access.rate_limits import BURST, UserBuckets
+from tests.harness.waiting import wait_until
 from tests.programs.redis_server import RedisServer, running_redis
-from tests.waiting import wait_until
 
 RATE, STREAMS = 50, 8
 MINUTE_S = 60.0

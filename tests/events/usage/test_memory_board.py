@@ -11,7 +11,7 @@ import pytest
 from events.errors import BoardUnavailable
 from events.usage import memory_board
 from events.usage.memory_board import HALF_BYTES, MemoryBoard, share_memory
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 A, B = "a" * 32, "b" * 32
 

@@ -37,7 +37,7 @@ from storage.videos import adopt_asset
 from tests.faults.kills.ladder_media import RememberedLadder
 from tests.faults.kills.steps import Steps
 from tests.films.plain_media import PlainMedia
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 PICTURES = PictureSettings([("small", 160), ("large", 640)], 82)
 PATIENT = Liveness(looks="0 0 1 1 *")  # a victim takes over from no other victim

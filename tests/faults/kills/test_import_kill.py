@@ -17,8 +17,8 @@ from db.pool import open_database
 from events.uploads.sweep import sweep_uploads
 from storage.paths import StoragePaths
 from tests.faults.conftest import url_of
+from tests.harness.running import ROOT
 from tests.programs.object_store import BUCKET, object_store
-from tests.running import ROOT
 
 PART_BYTES = 8 * 1024 * 1024
 # In order. Each run is also the one after the death before: it goes on from there.

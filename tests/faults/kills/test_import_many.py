@@ -15,8 +15,8 @@ import pytest
 
 from storage.samples import write_clock_mp4, write_clock_webm
 from tests.faults.conftest import url_of
+from tests.harness.running import ROOT
 from tests.programs.object_store import ObjectStore, object_store
-from tests.running import ROOT
 from tests.service.takeovers import Takeover, padded, s3
 
 IS_FULL = os.environ.get("FULL") == "1"

@@ -12,7 +12,7 @@ import psycopg2
 
 from server.commands.tokens import mint_token
 from tests.faults.conftest import TIMEOUT_S, Killed
-from tests.running import SECRET
+from tests.harness.running import SECRET
 
 IS_FULL = os.environ.get("FULL") == "1"
 RANDOM_ROUNDS = 60 if IS_FULL else 3

@@ -12,10 +12,10 @@ import pytest
 
 from server.commands.tokens import mint_token
 from tests.faults.conftest import Killed
-from tests.running import SECRET
+from tests.harness.running import SECRET
+from tests.harness.waiting import wait_until
 from tests.service.receiving import SECRET as HOOK_SECRET
 from tests.service.receiving import Receiver, receiving
-from tests.waiting import wait_until
 
 USERS = [f"user{n}" for n in range(6)]
 CHANGES = 4  # of each user

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from storage.samples import FRAME_RATE, read_frame_number
-from tests.running import Service
+from tests.harness.running import Service
 
 TIMEOUT_S = 60
 

@@ -12,8 +12,8 @@ import pytest
 
 from tests.flows.clients.test_download import program
 from tests.flows.conftest import Classroom
+from tests.harness.serving import Serve
 from tests.service.process_costs import held, metrics_of, until_held
-from tests.serving import Serve
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "integrate.md").read_text()
 SAMPLES = {

@@ -15,8 +15,8 @@ import pytest
 
 from storage.mp4.faststart import move_index_to_front
 from storage.samples import write_clock_mp4
-from tests.running import Service
-from tests.serving import processed
+from tests.harness.running import Service
+from tests.harness.serving import processed
 
 COURSE, MODULE = "flow-large", "flow-large-1"
 FILLER_BYTES = 2**30

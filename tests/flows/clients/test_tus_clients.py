@@ -14,9 +14,9 @@ import pytest
 
 from storage.hashes import sha256_file
 from tests.handlers.uploads.tusing import VERSION, metadata, patching, send
+from tests.harness.serving import Serve, call, processed, until_silent, write_large_mp4
+from tests.harness.waiting import wait_until
 from tests.programs.npm import installed
-from tests.serving import Serve, call, processed, until_silent, write_large_mp4
-from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
 TUS_JS = "tus-js-client@4.3.1"

@@ -11,9 +11,9 @@ import pytest
 from tests.films.lectures import SMALL_BUFFER_BYTES
 from tests.flows.conftest import IS_FULL, WAYS, Classroom
 from tests.flows.crowds.crowd import KINDS, crowd
-from tests.running import STOP_TIMEOUT_S
+from tests.harness.running import STOP_TIMEOUT_S
+from tests.harness.serving import until_silent
 from tests.service.process_costs import held, private_bytes, until_held
-from tests.serving import until_silent
 
 CLIENTS = 500
 STUDENTS = CLIENTS // 4

@@ -26,8 +26,8 @@ from tests.films.lectures import (
 )
 from tests.films.page_cache import evict
 from tests.flows.conftest import IS_FULL, Classroom
+from tests.harness.wire import Wire
 from tests.service.process_costs import held, private_bytes, until_held
-from tests.wire import Wire
 
 CUTS = 2000 if IS_FULL else 300
 CUTS_AT_ONCE = 32

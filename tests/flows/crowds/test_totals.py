@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from storage.samples import write_clock_mp4
-from tests.serving import Serve, call, ready_video, served_from
-from tests.waiting import wait_until
+from tests.harness.serving import Serve, call, ready_video, served_from
+from tests.harness.waiting import wait_until
 
 DURATION_S = 8
 STEP_S = 0.5  # wider than the gaps that count as seen

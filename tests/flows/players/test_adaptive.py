@@ -22,9 +22,9 @@ from playwright.async_api import Page
 
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
 from tests.flows.players.players import site_of_players
+from tests.harness.serving import Serve, call, ready_video, served_from
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import open_chromium
-from tests.serving import Serve, call, ready_video, served_from
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

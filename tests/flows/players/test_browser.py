@@ -20,9 +20,9 @@ from playwright.async_api import (
 )
 
 from storage.samples import FRAME_RATE, read_frame_number, write_clock_mp4
+from tests.harness.serving import call
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
-from tests.serving import call
-from tests.waiting import wait_until
 
 DESKTOP = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)

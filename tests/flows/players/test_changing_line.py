@@ -17,12 +17,12 @@ from playwright.async_api import Browser, Page, Request, ViewportSize
 
 from tests.flows.players.players import site_of_players
 from tests.flows.players.shaped_line import ShapedLine
-from tests.own_network import in_own_network
+from tests.harness.own_network import in_own_network
+from tests.harness.running import free_port
+from tests.harness.serving import Serve, call, ready_video, served_from
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import VIDEO, open_chromium, until
 from tests.programs.web_build import built_pages
-from tests.running import free_port
-from tests.serving import Serve, call, ready_video, served_from
-from tests.waiting import wait_until
 
 FAST, SLOW = "20mbit", "350kbit"
 HEIGHTS = LARGE, SMALL = (360, 144)

@@ -16,11 +16,11 @@ from playwright.async_api import Browser, Page, Request
 
 from storage.samples import write_clock_mp4
 from tests.flows.players.players import running_site, site_of_players
+from tests.harness.running import free_port
+from tests.harness.serving import Serve, call, ready_video, served_from
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import VIDEO, open_chromium, until
 from tests.programs.web_build import built_pages
-from tests.running import free_port
-from tests.serving import Serve, call, ready_video, served_from
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -12,11 +12,11 @@ from playwright.async_api import Browser
 
 from tests.flows.players.players import site_of_players
 from tests.flows.players.test_adaptive import LADDER_TIMEOUT_S, is_finished
+from tests.harness.running import free_port
+from tests.harness.serving import Serve, call, ready_video, served_from
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import open_chromium
 from tests.programs.lip_sync import IN_STEP_S, lags, write_pulses
-from tests.running import free_port
-from tests.serving import Serve, call, ready_video, served_from
-from tests.waiting import wait_until
 
 PLAYERS = ["hls", "dash", "shaka", "native"]
 

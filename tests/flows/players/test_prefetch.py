@@ -7,8 +7,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
-from tests.waiting import wait_until
 
 SAVING = "localStorage.setItem('coursestream.preferences', JSON.stringify({ quality: 'save' }))"
 

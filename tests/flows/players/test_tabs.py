@@ -5,9 +5,9 @@ from typing import Any
 
 from playwright.async_api import Page
 
+from tests.harness.serving import call
+from tests.harness.waiting import wait_until
 from tests.programs.chromium import TIMEOUT_MS, VIDEO, open_chromium, until
-from tests.serving import call
-from tests.waiting import wait_until
 
 # More than a browser opens connections to one host; each tab costs a second of processor time.
 TABS = 20 if os.environ.get("FULL") else 9

@@ -14,8 +14,8 @@ import pytest
 
 from server.commands.tokens import mint_token
 from storage.samples import write_clock_webm
-from tests.running import SECRET, free_port, start, stop, wait_for
-from tests.serving import processed
+from tests.harness.running import SECRET, free_port, start, stop, wait_for
+from tests.harness.serving import processed
 
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 USER = "postgres"

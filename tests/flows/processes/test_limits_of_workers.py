@@ -14,10 +14,10 @@ import aiohttp
 import pytest
 
 from events.usage.board import LEASE_S
+from tests.harness.serving import Serve, ready_video, served_from
+from tests.harness.waiting import wait_until
+from tests.harness.wire import connected
 from tests.service.process_costs import metrics_of
-from tests.serving import Serve, ready_video, served_from
-from tests.waiting import wait_until
-from tests.wire import connected
 
 WORKERS = [2, 4] if os.environ.get("FULL") else [4]
 RATE, STREAMS = 20, 4

@@ -10,9 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.running import SECRET, STOP_TIMEOUT_S
-from tests.service.listening import listening
-from tests.serving import (
+from tests.harness.running import SECRET, STOP_TIMEOUT_S
+from tests.harness.serving import (
     Serve,
     call,
     commands,
@@ -23,8 +22,9 @@ from tests.serving import (
     status_of,
     until_silent,
 )
-from tests.waiting import wait_until
-from tests.wire import connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import connected
+from tests.service.listening import listening
 
 RESTART_TIMEOUT_S = 20.0  # seconds on an idle machine
 JWT = re.compile(r"eyJ[\w-]+\.[\w-]+")

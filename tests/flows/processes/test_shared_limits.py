@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 
 from events.usage.board import LEASE_S
+from tests.harness.serving import call, ready_video_of, report, write_large_mp4
+from tests.harness.waiting import wait_until
+from tests.harness.wire import connected
 from tests.programs.redis_server import running_redis
 from tests.service.several_nodes import Node, running_nodes
-from tests.serving import call, ready_video_of, report, write_large_mp4
-from tests.waiting import wait_until
-from tests.wire import connected
 
 STREAMS = 2
 REQUESTS = 40  # at once: twice the rate

@@ -12,9 +12,8 @@ import psycopg2
 import pytest
 
 from server.postgres.embedded import EmbeddedPostgres
-from tests.running import STOP_TIMEOUT_S
-from tests.service.listening import listening
-from tests.serving import (
+from tests.harness.running import STOP_TIMEOUT_S
+from tests.harness.serving import (
     Serve,
     call,
     is_alive,
@@ -23,8 +22,9 @@ from tests.serving import (
     slow_transfer,
     until_silent,
 )
-from tests.waiting import wait_until
-from tests.wire import Wire, connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, connected
+from tests.service.listening import listening
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

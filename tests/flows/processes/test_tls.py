@@ -13,10 +13,10 @@ import aiohttp
 import pytest
 
 from server.commands.tokens import mint_token
+from tests.harness.running import SECRET, STOP_TIMEOUT_S
+from tests.harness.serving import Serve, call, ready_video_of, served_from
 from tests.programs.certificates import make_certificate
-from tests.running import SECRET, STOP_TIMEOUT_S
 from tests.service.listening import listening
-from tests.serving import Serve, call, ready_video_of, served_from
 
 RANGES = [(0, 0), (0, 65535), (65535, 65536), (1048575, 1048576), (1, 3 * 2**20)]
 

@@ -12,10 +12,10 @@ import pytest
 from events.media.traces import root_id
 from storage.samples import write_clock_mp4
 from tests.handlers.uploads.tusing import OCTETS, VERSION, metadata
-from tests.running import stop
+from tests.harness.running import stop
+from tests.harness.serving import Serve, furnish, processed, ready_video, served_from
+from tests.harness.waiting import wait_until
 from tests.server.tracing.collector import Collector, collecting
-from tests.serving import Serve, furnish, processed, ready_video, served_from
-from tests.waiting import wait_until
 
 WITHIN_S = 30.0
 

@@ -12,10 +12,8 @@ import aiohttp
 import pytest
 
 from tests.handlers.uploads.tusing import VERSION, metadata, patching, send
-from tests.running import STOP_TIMEOUT_S
-from tests.service.listening import listening
-from tests.service.process_costs import metrics_of
-from tests.serving import (
+from tests.harness.running import STOP_TIMEOUT_S
+from tests.harness.serving import (
     Serve,
     call,
     read_slowly,
@@ -27,8 +25,10 @@ from tests.serving import (
     until_gone,
     until_silent,
 )
-from tests.waiting import wait_until
-from tests.wire import connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import connected
+from tests.service.listening import listening
+from tests.service.process_costs import metrics_of
 
 HEARD_WITHIN_S = 5.0  # the contract's
 TAKEN_OVER_WITHIN_S = 2.0  # as well

@@ -20,8 +20,8 @@ from handlers.delivery.output.read_ahead import ReadAhead
 from tests.handlers.conftest import Service, StartService, furnish
 from tests.handlers.playing import playback, write_filled_mp4
 from tests.handlers.watching import Course, new_course, new_player, report
-from tests.waiting import wait_until
-from tests.wire import Wire, connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -11,7 +11,7 @@ from handlers.connection.connection import Connection
 from handlers.connection.input_buffer import BUFFERED_BYTES
 from handlers.connection.state import State
 from handlers.transfers.transfers import Outcome
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 MIB = 2**20
 LONGEST_WAIT_S = 8.0

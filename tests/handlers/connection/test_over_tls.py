@@ -11,8 +11,8 @@ from handlers.connection.state import State
 from handlers.delivery.output.outlets import CHUNK_BYTES
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.transfers import Outcome
-from tests.waiting import wait_until
-from tests.wire import connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import connected
 
 MIB = 2**20
 # What is encrypted is little larger; and OpenSSL's own buffer may hold one record more.

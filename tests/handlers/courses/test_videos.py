@@ -12,7 +12,7 @@ from db.videos import videos
 from db.videos.video import NewVideo, ReceivedFile
 from handlers import keys
 from tests.handlers.uploads.uploading import IDENTITY_FILES
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 FIELDS = """
     id course_id module_id position title original_filename status failure processing_ratio duration

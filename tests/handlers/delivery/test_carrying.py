@@ -13,8 +13,8 @@ from handlers.connection.carrying import Launched
 from handlers.connection.connection import Connection
 from handlers.connection.input_buffer import BUFFERED_BYTES
 from handlers.connection.protocols import protocol_factory
-from tests.waiting import wait_until
-from tests.wire import Wire, connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, connected
 
 STREAM = ("GET /stream HTTP/1.1", "Host: h")
 NEXT = ("GET /next HTTP/1.1", "Host: h")

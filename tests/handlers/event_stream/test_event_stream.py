@@ -38,9 +38,9 @@ from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET
 from tests.handlers.outage import cut_connections, no_database
 from tests.handlers.watching import Course, new_course, new_player, settled
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, connected
 from tests.service.listening import PATIENCE_S, Stream, Told, listening
-from tests.waiting import wait_until
-from tests.wire import Wire, connected
 
 on_shared_loop = pytest.mark.asyncio(loop_scope="module")
 

@@ -24,8 +24,8 @@ from storage.hashes import PIECE_BYTES
 from tests.handlers.playback.laddering import publish_ladder
 from tests.handlers.playing import playback
 from tests.handlers.watching import Course, new_course
-from tests.serving import write_large_mp4
-from tests.waiting import wait_until
+from tests.harness.serving import write_large_mp4
+from tests.harness.waiting import wait_until
 
 # RFC 9864 prefers the name `Ed25519`, which few libraries know yet.
 pytestmark = [

@@ -14,8 +14,8 @@ from handlers.openapi import document as openapi
 from handlers.openapi.endpoints import declared
 from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET, Service
+from tests.harness.running import ROOT
 from tests.programs.web_build import WEB, built_pages
-from tests.running import ROOT
 
 TIMEOUT_S = 120
 CONFIG = ROOT / "docs" / "openapi-python-client.yml"

@@ -16,7 +16,7 @@ from db.media import differences
 from handlers import keys
 from handlers.operating import metrics as metrics_module
 from tests.handlers.conftest import Service, StartService
-from tests.running import ROOT, free_port
+from tests.harness.running import ROOT, free_port
 from tests.service.listening import listening
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

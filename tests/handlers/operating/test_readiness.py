@@ -10,7 +10,7 @@ import pytest
 from handlers import keys
 from handlers.operating.health import judge_clock
 from tests.handlers.outage import cut_connections
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 ASKED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 ANSWERED_AT = ASKED_AT + timedelta(seconds=0.4)

@@ -26,10 +26,10 @@ from server import resources
 from tests.handlers.conftest import Service, StartService, furnish
 from tests.handlers.outage import no_database
 from tests.handlers.playing import playback
+from tests.harness.wire import connected
 from tests.service.listening import listening
 from tests.service.queued_rows import DELIVERIES, UNFINISHED
 from tests.service.shown_metrics import shown_names
-from tests.wire import connected
 
 # These say what there is, not what happens.
 CONSTANT = {

@@ -20,8 +20,8 @@ from storage.paths import asset_name
 from tests.handlers.conftest import Service, StartService, furnish
 from tests.handlers.playback.test_ladders import LARGE, SOUND, publish
 from tests.handlers.playing import REVOKED, becomes, change, enrolled, playback
-from tests.waiting import wait_until
-from tests.wire import connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

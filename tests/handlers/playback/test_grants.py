@@ -18,7 +18,7 @@ from tests.handlers.playing import (
     playback,
     stream_of,
 )
-from tests.wire import connected
+from tests.harness.wire import connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -11,8 +11,8 @@ from handlers import keys
 from tests.handlers.conftest import StartService, furnish
 from tests.handlers.playing import playback, stream_of
 from tests.handlers.uploads.test_replacement import put_file
+from tests.harness.waiting import wait_until
 from tests.programs.redis_server import RedisServer, running_redis
-from tests.waiting import wait_until
 
 BUSY_S = 4.0
 CUES = b"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nHello\n"

@@ -16,9 +16,9 @@ import pytest_asyncio
 
 from handlers import keys
 from tests.handlers.conftest import Service, StartService, furnish
+from tests.harness.wire import Wire, WireAnswer, connected
 from tests.service.answers import comparable, is_last
 from tests.service.range_rows import IGNORED, ONE_RANGE, SEVERAL_RANGES, UNSATISFIABLE, filled
-from tests.wire import Wire, WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

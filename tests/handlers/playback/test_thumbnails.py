@@ -14,7 +14,7 @@ from handlers import keys
 from handlers.playback import thumbnails
 from storage.samples import read_frame_number
 from tests.handlers.playing import playback
-from tests.wire import connected
+from tests.harness.wire import connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -19,9 +19,9 @@ from server.logs import configure_logging
 from server.postgres.embedded import EmbeddedPostgres
 from tests.handlers.privacy.life import WHO, lead_a_life
 from tests.handlers.watching import report, settled
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, connected
 from tests.programs.redis_server import running_redis
-from tests.waiting import wait_until
-from tests.wire import Wire, connected
 
 TABLES = """
 SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace

@@ -6,8 +6,8 @@ from typing import Any
 
 from handlers import keys
 from tests.handlers.watching import Player, report
-from tests.waiting import wait_until
-from tests.wire import Wire, WireAnswer
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, WireAnswer
 
 WITHIN_S = 5.0
 

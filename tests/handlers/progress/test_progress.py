@@ -21,8 +21,8 @@ from tests.handlers.watching import (
     open_playback,
     report,
 )
+from tests.harness.waiting import wait_until
 from tests.service.listening import listening
-from tests.waiting import wait_until
 
 on_shared_loop = pytest.mark.asyncio(loop_scope="module")
 

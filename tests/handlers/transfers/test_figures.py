@@ -11,7 +11,7 @@ from handlers.token_bucket import TokenBucket
 from handlers.transfers.figures import Doing
 from handlers.transfers.transfers import Tally
 from tests.handlers.delivering import VIDEO_ID
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 BARELY_S = 0.02
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from handlers.transfers.unsent import LOOKS_A_TIMEOUT, StallWatch
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 TIMEOUT_S = 0.08
 

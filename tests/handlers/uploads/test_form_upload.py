@@ -9,7 +9,7 @@ import pytest
 
 from handlers import keys
 from tests.handlers.uploads.uploading import IDENTITY_FILES
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 
 def form(*fields: tuple[str, bytes, str | None]) -> aiohttp.FormData:

@@ -20,7 +20,7 @@ from tests.handlers.uploads.tusing import (
     upload_id_of,
 )
 from tests.handlers.uploads.uploading import is_nothing_left, sending, until_it_arrives
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 LIMITED = "429 rate-limited"
 MOST = 3

@@ -28,7 +28,7 @@ from tests.handlers.uploads.tusing import (
     upload_id_of,
 )
 from tests.handlers.uploads.uploading import left_behind
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -24,8 +24,8 @@ from tests.handlers.uploads.tusing import (
     stored_bytes,
 )
 from tests.handlers.uploads.uploading import files_left, is_nothing_left
-from tests.waiting import wait_until
-from tests.wire import connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import connected
 
 
 async def test_upload_in_pieces_becomes_the_video_that_was_sent(

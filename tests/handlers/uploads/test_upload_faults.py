@@ -17,7 +17,7 @@ from events.media import pipeline
 from handlers import keys
 from tests.handlers.outage import cut_connections, no_database
 from tests.handlers.uploads.uploading import files_left, is_nothing_left, sending, until_it_arrives
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 MIB = 2**20
 DISK_BYTES = 4 * MIB

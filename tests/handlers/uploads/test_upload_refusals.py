@@ -22,7 +22,7 @@ from tests.handlers.uploads.uploading import (
     sending,
     until_it_arrives,
 )
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 MIB = 2**20
 PROBLEM = "urn:coursestream:"

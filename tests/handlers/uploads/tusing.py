@@ -11,7 +11,7 @@ from uuid import UUID
 from handlers import keys
 from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET
-from tests.wire import Wire, connected
+from tests.harness.wire import Wire, connected
 
 VERSION = {"Tus-Resumable": "1.0.0"}
 OCTETS = {"Content-Type": "application/offset+octet-stream"}

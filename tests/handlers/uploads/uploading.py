@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from handlers import keys
-from tests.waiting import wait_until
-from tests.wire import Wire, WireAnswer, connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, WireAnswer, connected
 
 BEFORE = (
     b'--a\r\nContent-Disposition: form-data; name="title"\r\n\r\nLecture\r\n'

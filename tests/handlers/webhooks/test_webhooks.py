@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.waiting import wait_until
 from tests.service.receiving import SECRET, receiving
-from tests.waiting import wait_until
 
 URL = "https://hooks.example/coursestream"
 HOOK = {"url": URL, "types": ["video.ready", "enrollment.changed"]}

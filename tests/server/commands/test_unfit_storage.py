@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import url_of
+from tests.harness.running import ROOT, SECRET, free_port
 from tests.programs.lacking import compile_lacking
-from tests.running import ROOT, SECRET, free_port
 from tests.service.pairing import paired_storage
 
 TIMEOUT_S = 60

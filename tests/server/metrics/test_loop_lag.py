@@ -4,7 +4,7 @@ import time
 
 from events.distributions import SHORT_BOUNDS_S
 from server.metrics.loop_lag import LoopLag
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 INTERVAL_S = 0.01
 BLOCKED_S = 0.2

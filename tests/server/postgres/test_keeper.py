@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from server.postgres.keeper import keep_running
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
 NEVER_S = 600.0  # longer than any test

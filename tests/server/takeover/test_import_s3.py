@@ -16,8 +16,8 @@ import run_server
 from db.takeover.legacy import LegacyModule
 from server.takeover.inventory import plain_title, read_manifest
 from tests.faults.conftest import url_of
+from tests.harness.running import ROOT
 from tests.programs.object_store import BUCKET, ObjectStore
-from tests.running import ROOT
 
 LEGACY = """
 CREATE SCHEMA academy;

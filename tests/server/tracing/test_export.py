@@ -14,7 +14,7 @@ from server.config.settings import load_config
 from server.errors import OperatorError
 from server.tracing.collector import require_packages
 from server.tracing.otlp import MOST_WAITING, SpanExport
-from tests.running import ROOT
+from tests.harness.running import ROOT
 from tests.server.tracing.collector import collecting
 
 VIDEO = UUID("0f0f0f0f-1111-4222-8333-444444444444")

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.running import ROOT
+from tests.harness.running import ROOT
 
 PROGRAM = """
 import gc

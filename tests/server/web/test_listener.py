@@ -17,8 +17,8 @@ from server.config.settings import Config, load_config
 from server.stop_signals import StopSignals
 from server.web import listener as listening_module
 from server.web.listener import ListenError, listening
-from tests.waiting import wait_until
-from tests.wire import connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import connected
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from handlers import keys
 from server.config.settings import Config, load_config
 from server.web.listener import ListenError
 from server.web.metrics_listener import make_metrics, metrics_listener
-from tests.running import free_port
-from tests.wire import WireAnswer, connected
+from tests.harness.running import free_port
+from tests.harness.wire import WireAnswer, connected
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from events.metrics import Metrics
 from handlers import keys
 from handlers.pages.pages import PAGES, Pages
 from server.web import middlewares
+from tests.harness.waiting import wait_until
 from tests.programs.web_build import built_pages
-from tests.waiting import wait_until
 
 SECRET = "/srv/secret"
 CHROMIUM = (

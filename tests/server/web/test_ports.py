@@ -10,7 +10,7 @@ import pytest
 
 from server.config.settings import load_config
 from server.web import ports
-from tests.running import ROOT
+from tests.harness.running import ROOT
 
 LOOPBACK = "127.0.0.1"
 

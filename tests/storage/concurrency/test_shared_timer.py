@@ -3,7 +3,7 @@
 import asyncio
 
 from storage.concurrency.shared_timer import SharedTimer
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 INTERVAL_S = 0.08
 

@@ -7,7 +7,7 @@ import pytest
 
 from storage.concurrency.threads import Threads
 from storage.disk import open_disk, open_threads
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 
 def state(threads: Threads) -> tuple[int, int]:

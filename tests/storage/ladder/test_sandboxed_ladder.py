@@ -16,8 +16,8 @@ from storage.errors import MediaInterrupted, Undecodable
 from storage.ladder.facts import LadderPlan, Made
 from storage.samples import read_frame_number, write_clock_mp4
 from storage.sandbox.children import Sandbox
+from tests.harness.waiting import wait_until
 from tests.storage.sandbox.living import processes
-from tests.waiting import wait_until
 
 MANY_PIXELS = 10**8
 PATIENCE_S = 60  # for a child that waits while anybody else wants to work

@@ -13,8 +13,8 @@ from storage.errors import StorageUnfit
 from storage.mount import features, probe
 from storage.mount.features import mount_type, require_features
 from storage.paths import StoragePaths
+from tests.harness.running import wait_for
 from tests.programs.lacking import compile_lacking
-from tests.running import wait_for
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.making import made_once
+from tests.harness.making import made_once
 from tests.storage.playlists.published import Published, publish
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from storage.s3.errors import S3SourceGone, S3SourceUnavailable
 from storage.s3.presigned_urls import LONGEST_LIFE_S, open_client, presign_url, require_object
+from tests.harness.running import free_port
 from tests.programs.object_store import BUCKET, REGION, ObjectStore, object_store
-from tests.running import free_port
 
 KEYS = ["a b.mp4", "a+b%20c.mp4", "../up.mp4", "Vorlesung über Größe.mp4", "k" * 1024]
 

@@ -13,8 +13,8 @@ from storage.errors import MediaInterrupted
 from storage.sandbox import forked_child
 from storage.sandbox.children import Sandbox
 from storage.sandbox.forked_child import Child
+from tests.harness.waiting import wait_until
 from tests.storage.sandbox.living import children, servers
-from tests.waiting import wait_until
 
 HERE = Path(__file__).resolve().parent
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.deploy.conftest import program
-from tests.listening_socket import is_listening
-from tests.running import ROOT, free_port, wait_for
+from tests.harness.listening_socket import is_listening
+from tests.harness.running import ROOT, free_port, wait_for
 
 DEPLOYED = (ROOT / "deploy" / "haproxy.cfg").read_text()
 TLS = "bind :443 ssl crt /etc/haproxy/certificate.pem ssl-min-ver TLSv1.2 alpn h2,http/1.1"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.deploy.conftest import program
-from tests.running import wait_for
+from tests.harness.running import wait_for
 
 # What Debian's own nginx.conf has around sites, as far as it matters.
 AROUND = """

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.deploy.proxies.configured.debian_nginx import running_sites
-from tests.running import ROOT, free_port
-from tests.serving import Serve
+from tests.harness.running import ROOT, free_port
+from tests.harness.serving import Serve
 
 DEPLOYED = (ROOT / "deploy" / "edge.conf").read_text()
 SECRET = "the origin's secret of thirty-two bytes"

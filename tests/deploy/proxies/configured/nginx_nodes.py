@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.deploy.proxies.configured.debian_nginx import running_sites
 from tests.deploy.proxies.configured.nginx_proxy import write_certificate
-from tests.running import ROOT, free_port
+from tests.harness.running import ROOT, free_port
 
 NGINX = (ROOT / "deploy" / "nginx-nodes.conf").read_text()
 

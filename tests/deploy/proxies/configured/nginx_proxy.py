@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from tests.deploy.conftest import Upstream
 from tests.deploy.proxies.configured.debian_nginx import running_sites
 from tests.deploy.proxies.proxied import Proxy
-from tests.running import ROOT, free_port
+from tests.harness.running import ROOT, free_port
 
 DEPLOYED = (ROOT / "deploy" / "nginx.conf").read_text()
 STORAGE = "/var/lib/coursestream/storage/"

@@ -14,7 +14,7 @@ from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET, Answer, Service, StartService, furnish
 from tests.handlers.playing import enrolled, stream_of
 from tests.handlers.playing import playback as playback_of
-from tests.wire import Wire, WireAnswer, connected
+from tests.harness.wire import Wire, WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -23,8 +23,8 @@ from tests.handlers.playing import (
     stream_of,
     write_filled_mp4,
 )
-from tests.waiting import wait_until
-from tests.wire import Wire, connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

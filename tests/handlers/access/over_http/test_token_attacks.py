@@ -24,6 +24,7 @@ from structlog.testing import capture_logs
 
 from handlers.access.auth import MAX_TOKEN_LENGTH
 from server.logs import configure_logging
+from tests.harness.wire import connected
 from tests.programs.issuer import (
     ED25519_KEY,
     OTHER_P256_KEY,
@@ -35,7 +36,6 @@ from tests.programs.issuer import (
     jwk_of,
     pem_of,
 )
-from tests.wire import connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

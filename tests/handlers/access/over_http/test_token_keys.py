@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
+from tests.harness.waiting import wait_until
 from tests.programs.issuer import ED25519_KEY, P256_KEY, RSA_KEY, Issuer, jwk_of, pem_of, sign
-from tests.waiting import wait_until
 
 
 @pytest.fixture

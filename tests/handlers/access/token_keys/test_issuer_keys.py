@@ -10,8 +10,8 @@ from aiohttp.test_utils import TestServer
 from handlers.access.token_keys.issuer_keys import MAX_ANSWER_BYTES, IssuerKeys
 from handlers.access.token_keys.signing_keys import MAX_KID_LENGTH, parse_public_key
 from handlers.errors import Unavailable
+from tests.harness.waiting import wait_until
 from tests.programs.issuer import ED25519_KEY, P256_KEY, RSA_KEY, Issuer, jwk_of, pem_of
-from tests.waiting import wait_until
 
 PAUSE_S = 5.0
 Follow = Callable[..., AsyncIterator[IssuerKeys]]

@@ -24,8 +24,8 @@ from storage.concurrency.bounded_cache import BoundedCache
 from tests.handlers.conftest import Service, StartService
 from tests.handlers.progress.reporting import WITHIN_S, Reporter, said_by
 from tests.handlers.watching import Course, new_course, new_player, report
-from tests.waiting import wait_until
-from tests.wire import Wire, connected
+from tests.harness.waiting import wait_until
+from tests.harness.wire import Wire, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

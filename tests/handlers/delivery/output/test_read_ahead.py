@@ -12,7 +12,7 @@ from handlers.delivery.output.read_ahead import BLOCK_BYTES, ReadAhead
 from handlers.delivery.ranges import ByteSpan
 from storage.disk import Disk
 from storage.residency import is_in_memory
-from tests.waiting import wait_until
+from tests.harness.waiting import wait_until
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import aiohttp
 
 from server.commands.tokens import mint_token
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SECRET = "the flows' own secret of thirty-two bytes or more"
 STOP_TIMEOUT_S, PAUSE_S = 60.0, 0.05
 # Linux hands out ports from 32768 on; tests that run at the same time choose from these by chance,

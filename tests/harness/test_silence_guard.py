@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.silence_guard import SILENT
+from tests.harness.silence_guard import SILENT
 from tests.storage.sandbox.living import is_running
 
 GUARD = Path(__file__).with_name("silence_guard.py")

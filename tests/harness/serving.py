@@ -17,10 +17,10 @@ from server.commands.tokens import mint_token
 from server.postgres.cluster import Cluster
 from storage.mp4.faststart import move_index_to_front
 from storage.samples import write_clock_mp4
-from tests.making import copy_tree
-from tests.running import SECRET, free_port, start, wait_for
-from tests.waiting import wait_until
-from tests.wire import connected
+from tests.harness.making import copy_tree
+from tests.harness.running import SECRET, free_port, start, wait_for
+from tests.harness.waiting import wait_until
+from tests.harness.wire import connected
 
 START_TIMEOUT_S = 60.0
 FILLER_BYTES = 48 * 2**20  # more than the kernel takes off a reader's hands
