@@ -159,6 +159,7 @@ class Tail:
                 async with listen(self._dsn, event_log.CHANNEL) as listener:
                     await self._follow_timeline(listener)
                     await event_log.prepare_tail(listener)
+                    await self._has_missed(listener)
                     while True:
                         await self._catch_up(listener)
                         failures = 0
@@ -205,7 +206,7 @@ class Tail:
 
     async def _has_missed(self, listener: Listener) -> bool:
         """True after going on from the newest event, since some behind the cursor were packed or
-        dropped before they were read; asked where ids are missing."""
+        dropped before they were read; asked on each new connection, and where ids are missing."""
         bounds = await event_log.read_dropped(listener)
         if self.cursor >= max(bounds.thinned_id, bounds.packed_id):
             return False

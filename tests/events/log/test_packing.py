@@ -516,23 +516,58 @@ async def tail(database: Database, dsn: str) -> AsyncIterator[tuple[Tail, list[i
     await following.stop()
 
 
-async def test_a_tail_that_was_overtaken_recovers(
-    filled: Database, library: Any, now: datetime, tail: tuple[Tail, list[int], list[int]]
+@pytest.mark.parametrize("fate", ["packed", "hours dropped", "days dropped"])
+async def test_a_tail_that_was_overtaken_recovers_when_it_connects(
+    filled: Database,
+    retention: Retention,
+    library: Any,
+    now: datetime,
+    tail: tuple[Tail, list[int], list[int]],
+    fate: str,
 ) -> None:
     following, heard, recovered = tail
     ids = [row.id for row in await everything(filled)]
-    await Packing(filled).pack(now)
+    match fate:
+        case "packed":
+            await Packing(filled).pack(now)
+        case "hours dropped":
+            await retention.drop_hours(now + timedelta(days=3))
+        case "days dropped":
+            await retention.drop_days(now + timedelta(days=9))
     await following.start()
     following.cursor = ids[10]  # as if it had been stopped for hours
 
-    newest_id = (await library.append(progressed(1)))[0]
-    await wait_until(lambda: following.cursor >= newest_id)
-    assert recovered == [newest_id]
-    [next_id] = await library.append(progressed(2))
+    await wait_until(lambda: recovered)
+    [next_id] = await library.append(progressed(1))
     await wait_until(lambda: following.cursor == next_id)
 
     assert heard == [next_id]
-    assert recovered == [newest_id]
+    assert recovered == [ids[-1]]
+
+
+async def test_a_tail_that_was_overtaken_recovers_at_the_next_event(
+    filled: Database,
+    retention: Retention,
+    library: Any,
+    now: datetime,
+    tail: tuple[Tail, list[int], list[int]],
+) -> None:
+    following, heard, recovered = tail
+    ids = [row.id for row in await everything(filled)]
+    await retention.drop_days(now + timedelta(days=9))
+    await following.start()
+    [first_id] = await library.append(progressed(1))
+    await wait_until(lambda: following.cursor == first_id)
+    await retention.drop_days(now + timedelta(days=9))
+    following.cursor = ids[10]
+
+    [second_id] = await library.append(progressed(2))
+    await wait_until(lambda: following.cursor >= second_id)
+    [third_id] = await library.append(progressed(3))
+    await wait_until(lambda: following.cursor == third_id)
+
+    assert heard == [first_id, third_id]
+    assert recovered == [second_id]
 
 
 async def test_a_database_that_is_slow_packs_fewer_at_once(
