@@ -19,7 +19,7 @@ EVENT = "type, video_id, course_id, user_id, occurred_at, payload"
 
 TAKE = f"""
 WITH hook AS MATERIALIZED (
-    SELECT id, types, position FROM webhooks
+    SELECT id, types, added_after, position FROM webhooks
     WHERE id = %(id)s AND %(most)s > (
         SELECT count(*) FROM (
             SELECT FROM webhook_deliveries
@@ -32,7 +32,8 @@ WITH hook AS MATERIALIZED (
     WHERE id > (SELECT position FROM hook) ORDER BY id LIMIT %(limit)s
 ), taken AS (
     INSERT INTO webhook_deliveries (webhook_id, event_id, {EVENT})
-    SELECT hook.id, event_id, {EVENT} FROM seen, hook WHERE type = ANY(types)
+    SELECT hook.id, event_id, {EVENT} FROM seen, hook
+    WHERE type = ANY(types) AND event_id > coalesce((added_after ->> type)::bigint, 0)
     ON CONFLICT DO NOTHING
 )
 UPDATE webhooks SET position = (SELECT max(event_id) FROM seen)
@@ -107,13 +108,14 @@ SELECT count(*) AS deleted FROM gone
 # The newest of a day are kept, or a receiver that is away would fill the disk.
 _RESCUED = f"""
 WITH behind AS MATERIALIZED (
-    SELECT id, types, position FROM webhooks
+    SELECT id, types, added_after, position FROM webhooks
     WHERE position < (SELECT max(id) FROM {{table}} WHERE recorded_at < %(before)s) FOR UPDATE
 ), passed AS MATERIALIZED (
     SELECT behind.id AS webhook_id, e.id AS event_id,
         row_number() OVER (PARTITION BY behind.id ORDER BY e.id DESC) AS place
     FROM behind JOIN {{table}} e ON e.id > behind.position AND e.type = ANY(behind.types)
     WHERE e.recorded_at < %(before)s
+      AND e.id > coalesce((behind.added_after ->> e.type)::bigint, 0)
 ), rescued AS (
     INSERT INTO webhook_deliveries (webhook_id, event_id, {EVENT}, failure, died_at)
     SELECT webhook_id, event_id, {EVENT}, %(failure)s, clock_timestamp()

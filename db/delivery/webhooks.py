@@ -52,15 +52,24 @@ WHERE (created_at, id) > (%s, %s) ORDER BY created_at, id LIMIT %s
 
 COUNT = "SELECT count(*) AS webhooks FROM webhooks"
 
-# A new one begins with the next event. `secret` NULL keeps the one that is there.
+# A new one, and a type that is added to one, begins with the next event: excluded.position is that
+# of a new one. `secret` NULL keeps the one that is there.
 PUT = """
 WITH before AS (SELECT FROM webhooks WHERE id = %(id)s)
 INSERT INTO webhooks AS w (id, kind, url, types, sealed_secret, position)
 SELECT %(id)s, %(kind)s, %(url)s, %(types)s, coalesce(%(secret)s, ''),
-    greatest(dropped_id, (SELECT max(id) FROM event_log))
+    greatest(dropped_id, thinned_id, packed_id, (SELECT max(id) FROM event_log))
 FROM event_log_retention
 ON CONFLICT (id) DO UPDATE SET url = excluded.url, types = excluded.types,
-    sealed_secret = coalesce(%(secret)s, w.sealed_secret), updated_at = now()
+    sealed_secret = coalesce(%(secret)s, w.sealed_secret), updated_at = now(),
+    added_after = (
+        SELECT coalesce(jsonb_object_agg(type, after_id), '{}')
+        FROM unnest(excluded.types) AS type, LATERAL (
+            SELECT CASE WHEN type = ANY(w.types) THEN (w.added_after ->> type)::bigint
+                ELSE excluded.position END AS after_id
+        ) AS added
+        WHERE after_id > w.position
+    )
     WHERE %(secret)s IS NOT NULL
        OR (w.url, w.types) IS DISTINCT FROM (excluded.url, excluded.types)
 RETURNING CASE WHEN EXISTS (SELECT FROM before) THEN 'changed' ELSE 'created' END AS outcome

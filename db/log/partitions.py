@@ -52,7 +52,8 @@ UPDATE event_log_retention SET dropped_id = greatest(
 
 IS_AWAITED = """
 SELECT EXISTS (
-    SELECT FROM webhooks WHERE %s = ANY(types) AND position < (SELECT max(id) FROM {table})
+    SELECT FROM webhooks WHERE %(type)s = ANY(types)
+      AND greatest(position, (added_after ->> %(type)s)::bigint) < (SELECT max(id) FROM {table})
 ) AS is_awaited
 """
 
@@ -111,7 +112,7 @@ async def list_leaf_hours(queries: Queries) -> list[datetime]:
 
 async def is_awaited(queries: Queries, table: str) -> bool:
     """True while a webhook has to take progress of the table."""
-    row = await queries.fetch_one(IS_AWAITED.format(table=table), (PROGRESS,))
+    row = await queries.fetch_one(IS_AWAITED.format(table=table), {"type": PROGRESS})
     return bool(row and row.is_awaited)
 
 

@@ -182,6 +182,7 @@ ROWS = {
         FROM generate_series(1000, 1001) AS id""",
     "0096_measures_by_place": """
         UPDATE playback_sessions SET sums = '["tv", "Safari", "4g", 900, false, true, 2, 70]'""",
+    "0097_added_webhook_types": "UPDATE webhooks SET added_after = '{\"video.ready\": 7}'",
     "0040_file_pieces": f"INSERT INTO file_pieces VALUES ('{VIDEO}', 'v480.mp4', '')",
     "0041_course_offline": "UPDATE courses SET offline = false",
 }

@@ -74,7 +74,7 @@ viewing_curves: viewers plays
 viewing_days: course_id
 web_processes: host secrets_sha256
 webhook_deliveries: webhook_id type course_id failure
-webhooks: id kind url types sealed_secret
+webhooks: id kind url types sealed_secret added_after
 event_log: payload
 viewing_changes: changes
 webhook_deliveries: payload
