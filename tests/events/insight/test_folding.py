@@ -143,6 +143,19 @@ async def test_viewers_of_several_courses_have_numbers_of_their_own(
     assert [tuple(row) for row in rows] == [("c1", 0), ("c1", 1), ("c2", 0), ("c2", 1)]
 
 
+async def test_thousands_of_viewers_are_numbered_within_a_statement_s_time(
+    database: Database, library: Any
+) -> None:
+    await library.video()
+    viewers = {("c1", f"u{number}") for number in range(20_000)}
+    async with database.transaction() as transaction:
+        first = await rollups.number_viewers(transaction, viewers)
+        again = await rollups.number_viewers(transaction, viewers | {("c1", "zoe")})
+
+    assert sorted(first.values()) == list(range(20_000))
+    assert again == first | {("c1", "zoe"): 20_000}
+
+
 async def test_several_processes_add_what_waits_only_once(
     database: Database, library: Any, reporting: Reporting
 ) -> None:
