@@ -20,7 +20,6 @@ import uvloop
 WARM_UP_S = 1.0
 STEP_S, END_S = 5.0, 3000.0
 TICK_S = 0.001
-REPORTS_A_STALL = 100
 WELL = (b"HTTP/1.1 200 ", b"HTTP/1.1 201 ")
 
 
@@ -49,13 +48,9 @@ class Player(asyncio.Protocol):
         body = (
             f'{{"session_id":"{self._session_id}","sequence":{self._sequence},'
             f'"position":{start_s + STEP_S},"watched":[[{start_s},{start_s + STEP_S}]],'
-            f'"event":"progress"{self._quality()}}}'
+            '"event":"progress"}'
         )
         self._transport.write(f"{self._head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-
-    def _quality(self) -> str:
-        """Further fields of the report."""
-        return ""
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -66,17 +61,6 @@ class Player(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._run.errors += 1
-
-
-class MeasuringPlayer(Player):
-    """Says with each report how well it plays; it stalls now and then."""
-
-    def _quality(self) -> str:
-        stalls = self._sequence // REPORTS_A_STALL % 1000
-        return (
-            f',"quality":{{"startup_ms":420,"stalls":{stalls},"stalled_ms":{stalls * 700},'
-            '"dropped_frames":3,"bitrate":1500000,"height":720}'
-        )
 
 
 def _length(head: bytes) -> int:
@@ -165,11 +149,7 @@ def main(makers_of: Callable[[list[list[str]]], list[MakePlayer]]) -> None:
 
 
 def _reporting(targets: list[list[str]]) -> list[MakePlayer]:
-    """A third word in a line: its player measures."""
-    return [
-        partial(MeasuringPlayer if more else Player, path=path, session_id=name)
-        for path, name, *more in targets
-    ]
+    return [partial(Player, path=path, session_id=name) for path, name in targets]
 
 
 if __name__ == "__main__":

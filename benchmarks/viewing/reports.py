@@ -55,9 +55,11 @@ FROM progress TABLESAMPLE SYSTEM (%s) JOIN videos ON videos.id = video_id
 WHERE deleted_at IS NULL AND status = 'ready'
 LIMIT %s
 """
-LECTURE = """
+COURSE = """
 INSERT INTO courses (id, title) VALUES ('bench', 'Benchmarks');
 INSERT INTO modules (id, course_id, title, position) VALUES ('bench', 'bench', 'Benchmarks', 1);
+"""
+LECTURE = """
 INSERT INTO videos (id, course_id, module_id, title, original_filename, status, duration_s, width,
     height, container, video_codec, mime_type, is_playable, original_size_bytes, original_sha256,
     uploaded_by)
@@ -184,12 +186,20 @@ def settings_of(data_dir: Path) -> dict[str, str]:
 
 def make_lecture(dsn: str) -> str:
     """The id of a lecture without bytes: reports are about its seconds alone."""
-    video_id = str(uuid4())
+    [video_id] = make_lectures(dsn, 1)
+    return video_id
+
+
+def make_lectures(dsn: str, count: int) -> list[str]:
+    """The ids of as many lectures of one course."""
+    video_ids = [str(uuid4()) for _ in range(count)]
     with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
         cursor.execute("SHOW fsync")
         assert cursor.fetchone() == ("on",)
-        cursor.execute(LECTURE, (video_id, DURATION_S))
-    return video_id
+        cursor.execute(COURSE)
+        for video_id in video_ids:
+            cursor.execute(LECTURE, (video_id, DURATION_S))
+    return video_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,16 +239,24 @@ def write_seen_targets(directory: Path, seen: Sequence[Seen]) -> None:
         (directory / name).write_text("\n".join(lines))
 
 
-def write_targets(
-    directory: Path, video_id: str, users: int, *, is_measuring: bool = False
-) -> None:
+def write_targets(directory: Path, video_id: str, users: int) -> None:
     """Every player its own grant and session; the peers' addresses are as long."""
-    more = " measuring" if is_measuring else ""
     grants = Grants(GRANT_SECRET, TTL_S)
     tokens = [grants.mint(grant_of(f"user-{n}", video_id, grants)) for n in range(users)]
     for name, last in PATHS:
-        lines = [f"/play/{one}/{video_id}/{last} session-{n}{more}" for n, one in enumerate(tokens)]
+        lines = [f"/play/{one}/{video_id}/{last} session-{n}" for n, one in enumerate(tokens)]
         (directory / name).write_text("\n".join(lines))
+
+
+def write_viewers(file: Path, video_ids: Sequence[str], count: int) -> None:
+    """Viewers spread over the lectures, each with a grant and a session of its own."""
+    grants = Grants(GRANT_SECRET, TTL_S)
+    lines = []
+    for number in range(count):
+        video_id = video_ids[number % len(video_ids)]
+        token = grants.mint(grant_of(f"user-{number}", video_id, grants))
+        lines.append(f"/play/{token}/{video_id}/progress {uuid4()}")
+    file.write_text("\n".join(lines))
 
 
 def grant_of(user_id: str, video_id: str, grants: Grants) -> PlaybackGrant:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from benchmarks.clients.report_client import MeasuringPlayer, Player, Run
+from benchmarks.clients.report_client import Player, Run
 from benchmarks.viewing.reports import (
     ECHO,
     GRANT_SECRET,
@@ -18,6 +18,7 @@ from benchmarks.viewing.reports import (
     Seen,
     verdicts,
     write_seen_targets,
+    write_viewers,
 )
 from handlers.access.grants import Grants
 from tests.harness.waiting import wait_until
@@ -120,17 +121,24 @@ class FakeTransport:
         self.written += data
 
 
-@pytest.mark.parametrize(
-    ("kind", "measures"),
-    [(Player, set()), (MeasuringPlayer, {"quality"})],
-    ids=["plain", "measuring"],
-)
-def test_reports_are_those_of_a_player(kind: type[Player], measures: set[str]) -> None:
-    player, transport = kind(Run(1.0), "/play/g/v/progress", "s"), FakeTransport()
+def test_reports_are_those_of_a_player() -> None:
+    player, transport = Player(Run(1.0), "/play/g/v/progress", "s"), FakeTransport()
     player._transport = cast(asyncio.Transport, transport)
     player.report(0.0)
 
     head, _, body = transport.written.partition(b"\r\n\r\n")
-    report = json.loads(body)
     assert head.endswith(f"Content-Length: {len(body)}".encode())
-    assert report.keys() - {"session_id", "sequence", "position", "watched", "event"} == measures
+    assert json.loads(body).keys() == {"session_id", "sequence", "position", "watched", "event"}
+
+
+def test_viewers_are_spread_over_the_lectures(tmp_path: Path) -> None:
+    video_ids = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(2)]
+
+    write_viewers(tmp_path / "viewers", video_ids, 3)
+
+    lines = [line.split() for line in (tmp_path / "viewers").read_text().splitlines()]
+    grants = Grants(GRANT_SECRET, TTL_S)
+    named = [grants.playback(path.split("/")[2]) for path, _ in lines]
+    assert [str(grant.video_id) for grant in named] == [*video_ids, video_ids[0]]
+    assert [grant.user_id for grant in named] == ["user-0", "user-1", "user-2"]
+    assert len({session for _, session in lines}) == 3
