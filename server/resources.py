@@ -438,7 +438,7 @@ async def _metrics(lag: LoopLag, app: web.Application) -> AsyncIterator[None]:
     lag.start()
     yield
     await installation.stop()
-    await lag.stop()
+    lag.stop()
 
 
 def has_shortcuts(config: Config) -> bool:

@@ -7,7 +7,6 @@ blocking alone, so what takes less than an interval is seen in part; how often i
 import asyncio
 
 from events.distributions import SHORT_BOUNDS_S, Distribution
-from storage.concurrency.tasks import end
 
 INTERVAL_S = 0.1
 
@@ -19,26 +18,29 @@ class LoopLag:
         self.seconds = Distribution(SHORT_BOUNDS_S)
         self._interval_s = interval_s
         self._longest_s = 0.0
-        self._task: asyncio.Task[None] | None = None
+        self._due_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._measure(), name="loop lag")
+        self._set(asyncio.get_running_loop())
 
-    async def stop(self) -> None:
-        if self._task:
-            await end(self._task)
-            self._task = None
+    def stop(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
 
     def take_longest_s(self) -> float:
         """Returns the longest lag since the last call."""
         longest_s, self._longest_s = self._longest_s, 0.0
         return longest_s
 
-    async def _measure(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due_s = loop.time() + self._interval_s
-            await asyncio.sleep(self._interval_s)
-            late_s = max(0.0, loop.time() - due_s)
-            self.seconds.observe(late_s)
-            self._longest_s = max(self._longest_s, late_s)
+    def _set(self, loop: asyncio.AbstractEventLoop) -> None:
+        # A task would double what this costs.
+        self._due_s = loop.time() + self._interval_s
+        self._timer = loop.call_later(self._interval_s, self._measure, loop)
+
+    def _measure(self, loop: asyncio.AbstractEventLoop) -> None:
+        late_s = max(0.0, loop.time() - self._due_s)
+        self.seconds.observe(late_s)
+        self._longest_s = max(self._longest_s, late_s)
+        self._set(loop)

@@ -24,7 +24,7 @@ async def test_loop_that_is_blocked_is_late() -> None:
             pass
         await wait_until(lambda: sum(lag.seconds.counts[late + 1 :]) > before)
     finally:
-        await lag.stop()
+        lag.stop()
 
     assert lag.seconds.total > BLOCKED_S - 2 * INTERVAL_S
     assert lag.take_longest_s() > BLOCKED_S - 2 * INTERVAL_S
