@@ -249,7 +249,13 @@ async def _uploads(app: web.Application) -> AsyncIterator[None]:
         app[keys.UPLOAD_SETTINGS],
         app[keys.TRACES],
     )
-    looking = Periodic("claimed uploads", uploads.look, LOOK_INTERVAL_S, OUTAGES)
+    looking = Periodic(
+        "claimed uploads",
+        uploads.look,
+        LOOK_INTERVAL_S,
+        OUTAGES,
+        while_set=uploads.are_received,
+    )
     looking.start()
     yield
     await looking.stop()
@@ -316,7 +322,7 @@ async def _events(
     tail = Tail(pool, dsn, emitter, hub.deliver, recovery(app, deleted_s), people.reveal)
     follow_tail(app[keys.METRICS], tail)
     await tail.start()
-    beating = Periodic("event heartbeats", hub.beat, hub.tick_s)
+    beating = Periodic("event heartbeats", hub.beat, hub.tick_s, while_set=hub.has_streams)
     beating.start()
     closer = asyncio.create_task(_close_when_stopping(app), name="hub closer")
     try:

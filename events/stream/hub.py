@@ -47,7 +47,8 @@ class Hub:
     """Registry of the event streams of this process.
 
     Subscribe `publish` to the emitter for every event, have the tail call `deliver` after each
-    batch, and call `beat` every `tick_s`. `elsewhere` returns a user's streams in other processes.
+    batch, and call `beat` every `tick_s` while `has_streams` is set. `elsewhere` returns a user's
+    streams in other processes.
     """
 
     def __init__(
@@ -73,6 +74,10 @@ class Hub:
         self._audiences = Audiences()
         self._heartbeats = Heartbeats(heartbeat_s)
         self.tick_s = self._heartbeats.tick_s
+
+    @property
+    def has_streams(self) -> asyncio.Event:
+        return self._heartbeats.are_expected
 
     def __len__(self) -> int:
         return self._count

@@ -67,10 +67,11 @@ class Receiver:
 
 
 class Receivers:
-    """Receivers of this process, each with its claim."""
+    """Receivers of this process, each with its claim; `are_there` is set while there are any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.are_there = asyncio.Event()
         self._claims: dict[Receiver, tuple[UUID, int]] = {}
         self._running: set[asyncio.Task[Upload]] = set()
         self._is_closed = False
@@ -94,10 +95,13 @@ class Receivers:
     def claimed(self, receiver: Receiver, upload_id: UUID, claims: int) -> Iterator[None]:
         """Register the receiver: during the block a newer claim ends it."""
         self._claims[receiver] = upload_id, claims
+        self.are_there.set()
         try:
             yield
         finally:
             del self._claims[receiver]
+            if not self._claims:
+                self.are_there.clear()
 
     def end_older(self, upload_id: UUID, claims: int) -> None:
         """End the upload's receivers that have an older claim."""

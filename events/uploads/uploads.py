@@ -7,6 +7,7 @@ step can be retried after any failure. One holder writes at a time; what a fence
 counted (`exclusive_access`). An upload in one request is received by `receive`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -178,6 +179,11 @@ class Uploads:
                 yield WholeUpload(
                     upload_id, user_id, file, room, self._publication, settings.max_size_bytes
                 )
+
+    @property
+    def are_received(self) -> asyncio.Event:
+        """Set while `look` is to be called."""
+        return self._receivers.are_there
 
     async def look(self) -> None:
         """End requests whose uploads other processes have claimed; report the others as alive.

@@ -42,7 +42,9 @@ async def to_its_end(work: Awaitable[_T]) -> _T:
 class Periodic:
     """Runs `step` at once and then `interval_s` after each end, whatever it raised.
 
-    Failures of the kinds in `expected` are logged as a line, all others with a traceback.
+    Failures of the kinds in `expected` are logged as a line, all others with a traceback. With
+    `while_set` it runs only while that event is set: at once when it is, or at the end of the
+    interval.
     """
 
     def __init__(
@@ -51,11 +53,14 @@ class Periodic:
         step: Callable[[], Awaitable[object]],
         interval_s: float,
         expected: tuple[type[Exception], ...] = (),
+        *,
+        while_set: asyncio.Event | None = None,
     ) -> None:
         self._name = name
         self._step = step
         self._interval_s = interval_s
         self._expected = expected
+        self._while_set = while_set
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -68,6 +73,8 @@ class Periodic:
 
     async def _repeat(self) -> None:
         while True:
+            if self._while_set is not None:
+                await self._while_set.wait()
             try:
                 await self._step()
             except self._expected as exc:

@@ -100,3 +100,23 @@ def test_who_is_forgotten_or_was_due_is_kept_nowhere(clocks: Clocks) -> None:
     assert beats.due() == [due]
     assert beats.due() == []
     assert (len(beats), beats._slots) == (0, {})
+
+
+def test_they_are_expected_while_there_is_a_stream(clocks: Clocks) -> None:
+    beats = heartbeats(clocks, 15)
+    first, second = stream(), stream()
+    assert not beats.are_expected.is_set()
+    for one in (first, second, first):
+        beats.expect(one)
+    assert beats.are_expected.is_set()
+    beats.forget(first)
+    assert beats.are_expected.is_set()
+
+    clocks.pass_s(15)
+    assert beats.due() == [second]
+    assert not beats.are_expected.is_set()
+    beats.expect(second)
+    assert beats.are_expected.is_set()
+    beats.forget(second)
+    beats.forget(second)
+    assert not beats.are_expected.is_set()

@@ -209,6 +209,26 @@ async def test_one_that_completes_it_is_waited_for_as_long_as_it_lives(
     assert await video_bytes(database, storage) == [FILM]
 
 
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(UploadFile, "_write_all"), (Examiner, "examine")],
+    ids=["received", "completed"],
+)
+async def test_claims_are_looked_at_while_an_upload_is(
+    made: Uploads, hanging: Hanging, owner: Any, name: str
+) -> None:
+    upload_id = await create(made)
+    assert not made.are_received.is_set()
+    hang = hanging(owner, name, "before")
+    sending = asyncio.create_task(append(made, upload_id, FILM))
+    await hang.is_here.wait()
+    assert made.are_received.is_set()
+
+    hang.wakes.set()
+    assert (await sending).video_id is not None
+    assert not made.are_received.is_set()
+
+
 async def test_of_two_that_take_over_the_newer_has_it(
     made: Uploads, other: Uploads, database: Database, storage: StoragePaths, hanging: Hanging
 ) -> None:

@@ -2,7 +2,10 @@ import asyncio
 
 import pytest
 
-from storage.concurrency.tasks import end
+from storage.concurrency.tasks import Periodic, end
+from tests.harness.waiting import wait_until
+
+SOON_S, NEVER_S = 0.001, 600.0
 
 
 async def deaf(times: int) -> None:
@@ -37,3 +40,47 @@ async def test_a_task_that_failed_has_ended() -> None:
     await end(task)
 
     assert task.done()
+
+
+class Steps:
+    """Counts its calls; clears `wanted` when there were enough."""
+
+    def __init__(self, most: int) -> None:
+        self.count = 0
+        self.wanted = asyncio.Event()
+        self._most = most
+
+    async def step(self) -> None:
+        self.count += 1
+        if self.count == self._most:
+            self.wanted.clear()
+
+
+async def test_a_periodic_step_is_taken_only_while_it_is_wanted() -> None:
+    steps = Steps(most=3)
+    periodic = Periodic("steps", steps.step, SOON_S, while_set=steps.wanted)
+    periodic.start()
+    try:
+        await wait_until(lambda: is_waited_for(steps.wanted))
+        assert steps.count == 0
+        steps.wanted.set()
+        await wait_until(lambda: not steps.wanted.is_set() and is_waited_for(steps.wanted))
+        assert steps.count == 3
+    finally:
+        await periodic.stop()
+
+
+async def test_a_periodic_step_is_taken_as_soon_as_it_is_wanted() -> None:
+    steps = Steps(most=1)
+    periodic = Periodic("steps", steps.step, NEVER_S, while_set=steps.wanted)
+    periodic.start()
+    try:
+        await wait_until(lambda: is_waited_for(steps.wanted))
+        steps.wanted.set()
+        await wait_until(lambda: steps.count)
+    finally:
+        await periodic.stop()
+
+
+def is_waited_for(event: asyncio.Event) -> bool:
+    return bool(event._waiters)  # type: ignore[attr-defined]
