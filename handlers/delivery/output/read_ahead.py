@@ -46,8 +46,8 @@ class ReadAhead:
         """
         warm_until_s, now_s = file.warm_until_s, time.monotonic()
         for block in range(start - start % BLOCK_BYTES, stop, BLOCK_BYTES):
-            if warm_until_s.get(block, 0.0) <= now_s and not self._is_warm(file, block):
-                return False
+            if warm_until_s.get(block, 0.0) <= now_s:
+                return self._are_warm(file, block, stop)
         return True
 
     async def make_resident(self, file: OpenFile, span: ByteSpan) -> None:
@@ -59,6 +59,16 @@ class ReadAhead:
             if not self._is_warm(file, start):
                 await self._read_in(file, start)
                 self._believe_warm(file, start)
+
+    def _are_warm(self, file: OpenFile, start: int, stop: int) -> bool:
+        """True if all blocks from `start` on are; the kernel is asked for all of them at once."""
+        blocks = range(start, stop, BLOCK_BYTES)
+        size_bytes = min(start + len(blocks) * BLOCK_BYTES, file.size_bytes) - start
+        if is_in_memory(file.descriptor, start, size_bytes):
+            for block in blocks:
+                self._believe_warm(file, block)
+            return True
+        return all(self._is_warm(file, block) for block in blocks)
 
     def _is_warm(self, file: OpenFile, start: int) -> bool:
         if file.warm_until_s.get(start, 0.0) > time.monotonic():

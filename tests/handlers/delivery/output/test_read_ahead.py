@@ -65,6 +65,34 @@ async def test_what_the_kernel_tells_is_not_copied(serving, video, file, no_nowa
         assert delivery.pool.jobs == []
 
 
+async def test_the_kernel_is_asked_once_for_all_blocks_of_a_window(file, monkeypatch):
+    asked = []
+
+    def ask(descriptor, start, size_bytes):
+        asked.append((start, size_bytes))
+        return True
+
+    monkeypatch.setattr(module, "is_in_memory", ask)
+    read_ahead, blocks = ReadAhead(Disk()), -(-file.size_bytes // BLOCK_BYTES)
+    assert blocks > 2
+
+    assert read_ahead.is_resident(file, BLOCK_BYTES - 1, BLOCK_BYTES)
+    assert read_ahead.is_resident(file, BLOCK_BYTES, file.size_bytes)
+    assert read_ahead.is_resident(file, 0, file.size_bytes)
+    assert asked == [(0, BLOCK_BYTES), (BLOCK_BYTES, file.size_bytes - BLOCK_BYTES)]
+
+
+async def test_a_window_with_a_block_that_is_not_in_memory_is_not_resident(
+    file, no_nowait, monkeypatch
+):
+    monkeypatch.setattr(module, "is_in_memory", lambda _, start, size_bytes: start == 0)
+    read_ahead = ReadAhead(Disk())
+
+    assert read_ahead.is_resident(file, 0, 1)
+    assert not read_ahead.is_resident(file, 0, 2 * BLOCK_BYTES)
+    assert not read_ahead.is_resident(file, BLOCK_BYTES, BLOCK_BYTES + 1)
+
+
 async def test_every_block_of_the_span_is_read_once(serving, video, file, no_nowait):
     async with serving(video) as delivery:
         read_ahead = ReadAhead(Disk(delivery.pool))
