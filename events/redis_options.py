@@ -6,7 +6,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-FAILURES = (RedisError, OSError, TimeoutError)
+# What redis-py, and what reads its answers, raise about a server that speaks otherwise than Redis.
+_FOREIGN_ANSWERS = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+FAILURES = (RedisError, OSError, TimeoutError, *_FOREIGN_ANSWERS)
 
 
 def redis_options(client_name: str, timeout_s: float) -> dict[str, Any]:

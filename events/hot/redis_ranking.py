@@ -36,11 +36,13 @@ class RedisRanking:
     async def exchange(self, plays: Mapping[UUID, int]) -> Sequence[UUID] | None:
         arguments = [text for one, count in plays.items() for text in (str(one), str(count))]
         found = await self._shelf.run_script(EXCHANGE, [HOT, HALVED], arguments)
-        return None if found is None else [one for text in found if (one := _id_of(text))]
+        if not isinstance(found, list):
+            return None
+        return [one for text in found if (one := _id_of(text))]
 
 
-def _id_of(text: bytes) -> UUID | None:
+def _id_of(text: object) -> UUID | None:
     try:
-        return UUID(text.decode())
+        return UUID(text.decode()) if isinstance(text, bytes) else None
     except ValueError:
         return None

@@ -89,8 +89,8 @@ class RedisShelf:
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.get(key)
             pipeline.zadd(self._kind.kept_key, {key: _now_ms()}, xx=True)
-            found: bytes | None = (await pipeline.execute())[0]
-        return found
+            found = (await pipeline.execute())[0]
+        return found if isinstance(found, bytes) else None
 
     async def _keep(self, key: str, entry: bytes) -> int:
         kind = self._kind

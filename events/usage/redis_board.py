@@ -57,7 +57,7 @@ class RedisBoard:
         found = await self._redis.mget([PREFIX + other for other in others])
         postings = dict(zip(others, found, strict=True))
         await self._forget([other for other, one in postings.items() if one is None])
-        return {other: one for other, one in postings.items() if one is not None}
+        return {other: one for other, one in postings.items() if isinstance(one, bytes)}
 
     async def _forget(self, expired: list[str]) -> None:
         if expired:
