@@ -196,6 +196,12 @@ class UnsupportedMediaType(RequestError):
     status, code, title = 415, "unsupported-format", "Unsupported format"
 
 
+class UnknownCoding(UnsupportedMediaType):
+    """A body is sent as it is, in chunks or with its length: no other transfer coding is known."""
+
+    status = 501  # RFC 9112 section 6.1
+
+
 class RangeNotSatisfiable(RequestError):
     """No requested range lies within the file."""
 

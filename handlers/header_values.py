@@ -67,6 +67,12 @@ def is_packed(headers: MultiMapping[str]) -> bool:
     )
 
 
+def has_unknown_coding(headers: MultiMapping[str]) -> bool:
+    """True if Transfer-Encoding (RFC 9112 section 6.1) names any coding but chunked."""
+    lines = headers.getall(hdrs.TRANSFER_ENCODING, ())
+    return any(line.strip(" \t").lower() != "chunked" for line in lines)
+
+
 def media_type(text: str) -> str:
     """Returns `type/subtype` in lower case; empty if the text does not begin with one."""
     match = _MEDIA_TYPE.match(text)

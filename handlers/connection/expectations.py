@@ -2,7 +2,7 @@
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from handlers.header_values import is_packed
+from handlers.header_values import has_unknown_coding, is_packed
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -16,6 +16,6 @@ async def answer_expectation(request: web.Request) -> None:
         return
     if request.headers[hdrs.EXPECT].lower() != "100-continue":
         raise web.HTTPExpectationFailed
-    if not is_packed(request.headers):
+    if not (is_packed(request.headers) or has_unknown_coding(request.headers)):
         await request.writer.write(CONTINUE)
         request.writer.output_size = 0  # an interim response does not begin the final one

@@ -119,7 +119,7 @@ def build(endpoints: Iterable[Endpoint]) -> Schema:
 
 def problem_kinds() -> list[type[RequestError]]:
     """Returns the error class of every code, ordered by status: that of the least status, where an
-    unknown method (501) shares the code of a known one."""
+    unknown method or coding (501) shares the code of a known one."""
     ordered = sorted(_narrower(RequestError), key=lambda kind: (kind.status, kind.code))
     by_code: dict[str, type[RequestError]] = {}
     for kind in ordered:

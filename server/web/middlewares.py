@@ -23,12 +23,13 @@ from handlers.errors import (
     NotFound,
     RequestError,
     Unavailable,
+    UnknownCoding,
     UnknownMethod,
     UnsupportedMediaType,
     as_request_error,
 )
 from handlers.event_stream.event_stream import is_event_stream, reconnect
-from handlers.header_values import is_host, is_packed
+from handlers.header_values import has_unknown_coding, is_host, is_packed
 from handlers.pages.pages import missing_page
 from handlers.sign_in import SESSION, identified, keep_private
 from handlers.uploads.tus_headers import TUS_RESUMABLE, VERSION
@@ -103,6 +104,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             raise InvalidRequest("The Host field names no host.")
         if hdrs.CONTENT_ENCODING in request.headers and is_packed(request.headers):
             raise _encoded_body_error()
+        if hdrs.TRANSFER_ENCODING in request.headers and has_unknown_coding(request.headers):
+            raise UnknownCoding
         raise_failure(request)
         if request.method in OF_THE_SERVER and (answer := _answer_of_the_server(request)):
             return answer
@@ -244,6 +247,7 @@ def _answer(request: web.Request, exc: RequestError) -> web.Response:
             return page
         exc.headers.setdefault(hdrs.VARY, hdrs.ACCEPT)
     response = exc.answer(request[keys.NOTES].request_id)
-    if exc.status in (413, 507) or (exc.status == 415 and not request.content.is_eof()):
+    is_unread = isinstance(exc, UnsupportedMediaType) and not request.content.is_eof()
+    if exc.status in (413, 507) or is_unread:
         response.force_close()  # the rest of the body is not worth reading
     return response

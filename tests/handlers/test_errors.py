@@ -98,7 +98,7 @@ def own(module: ModuleType) -> set[type[Exception]]:
 
 def test_every_code_of_the_contract_is_there() -> None:
     known = {(kind.code, kind.status) for kind in family(RequestError)}
-    assert known == {*CODES.items(), ("method-not-allowed", 501)}
+    assert known == {*CODES.items(), ("method-not-allowed", 501), ("unsupported-format", 501)}
 
 
 @pytest.mark.parametrize("kind", sorted(own(errors), key=str), ids=lambda kind: kind.__name__)

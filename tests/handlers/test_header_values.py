@@ -5,6 +5,7 @@ from handlers.header_values import (
     MAX_PARAMETERS,
     content_type,
     field_value,
+    has_unknown_coding,
     is_host,
     is_packed,
     media_type,
@@ -173,3 +174,19 @@ def test_packed(lines: list[str], expected: bool) -> None:
     headers = CIMultiDict(("Content-Encoding", line) for line in lines)
 
     assert is_packed(headers) is expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param([], False, id="none"),
+        pytest.param([" Chunked\t"], False, id="case and spaces"),
+        pytest.param(["gzip, chunked"], True, id="a coding before it"),
+        pytest.param(["gzip", "chunked"], True, id="in two lines"),
+        pytest.param(["identity"], True, id="one that is no more (RFC 9112 section 7)"),
+    ],
+)
+def test_unknown_coding(lines: list[str], expected: bool) -> None:
+    headers = CIMultiDict(("Transfer-Encoding", line) for line in lines)
+
+    assert has_unknown_coding(headers) is expected

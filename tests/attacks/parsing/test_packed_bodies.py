@@ -39,6 +39,10 @@ def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
+def authorization(service: Service, who: str | None) -> list[str]:
+    return [f"Authorization: {service._speaking(who).headers['Authorization']}"] if who else []
+
+
 async def refusal(
     service: Service,
     method: str,
@@ -49,12 +53,11 @@ async def refusal(
     fields: Sequence[str] = (),
 ) -> WireAnswer:
     """The answer, which closes, to a head of such a request, with as much of its body."""
-    token = [f"Authorization: {service._speaking(who).headers['Authorization']}"] if who else []
     async with connected(service.url) as wire:
         await wire.send(
             f"{method} {path} HTTP/1.1",
             "Host: x",
-            *token,
+            *authorization(service, who),
             *fields,
             f"Content-Encoding: {coding}",
             f"Content-Length: {SIZE_BYTES}",
@@ -84,6 +87,27 @@ async def test_packed_body_is_not_asked_for(
     answer = await refusal(shared_service, method, path, who, "gzip", fields=EXPECTING)
 
     assert answer.status == 415
+
+
+@pytest.mark.parametrize("expecting", [(), EXPECTING], ids=["sent", "expecting"])
+@pytest.mark.parametrize("coding", ["gzip, chunked", "identity, chunked", 'x;a="b,c", chunked'])
+@pytest.mark.parametrize(("method", "path", "who"), ROUTED, ids=lambda it: str(it))
+async def test_body_of_another_transfer_coding_is_refused(
+    shared_service: Service,
+    method: str,
+    path: str,
+    who: str | None,
+    coding: str,
+    expecting: Sequence[str],
+) -> None:
+    """RFC 9112 section 6.1: nothing would unpack it."""
+    fields = (*authorization(shared_service, who), *expecting, f"Transfer-Encoding: {coding}")
+    async with connected(shared_service.url) as wire:
+        answer = await wire.ask(f"{method} {path} HTTP/1.1", "Host: x", *fields)
+
+    assert answer.status == 501
+    assert answer.headers["Connection"] == "close"
+    assert b'"urn:coursestream:unsupported-format"' in answer.body
 
 
 async def test_body_as_it_is_is_asked_for(shared_service: Service) -> None:

@@ -29,7 +29,14 @@ from handlers.delivery.disposition import attachment
 from handlers.delivery.negotiation import choose
 from handlers.delivery.ranges import parse_range
 from handlers.errors import RequestError
-from handlers.header_values import content_type, is_host, is_packed, parameters, text_parameter
+from handlers.header_values import (
+    content_type,
+    has_unknown_coding,
+    is_host,
+    is_packed,
+    parameters,
+    text_parameter,
+)
 from handlers.messages import CoursePut, ProgressPut, decode_json
 from handlers.paging import Page
 from handlers.uploads.form import kept_filename
@@ -165,6 +172,14 @@ ATTACKS = [
         address=repeated(":", "["),
         zone=repeated("a", "[::1%"),
         port=repeated("1", "a:", "@"),
+    ),
+    *rows(
+        "Transfer-Encoding",
+        in_lines("Transfer-Encoding", has_unknown_coding),
+        FIELD,
+        commas=repeated(","),
+        chunks=repeated("chunked,"),
+        spaces=repeated(" "),
     ),
     *rows(
         "Content-Encoding",
