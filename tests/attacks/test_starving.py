@@ -5,8 +5,8 @@ from pathlib import Path
 
 from handlers import keys
 from tests.handlers.conftest import Service, StartService, furnish
+from tests.handlers.support.watching import new_course, new_player, report
 from tests.handlers.uploads.tusing import VERSION, create, created, patch
-from tests.handlers.watching import new_course, new_player, report
 from tests.harness.wire import connected
 
 FLOOD = 300

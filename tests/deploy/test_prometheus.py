@@ -20,7 +20,7 @@ from events.delivery.attempts import PAUSES_S
 from server.postgres.embedded import EmbeddedPostgres
 from storage.samples import write_clock_mp4
 from tests.deploy.conftest import program
-from tests.handlers.outage import no_database
+from tests.handlers.support.outage import no_database
 from tests.harness.listening_socket import is_listening
 from tests.harness.running import ROOT, free_port, stop, wait_for
 from tests.harness.serving import Serve, call, ready_video, served_from

@@ -21,8 +21,8 @@ from events.upkeep import ledger as ledger_module
 from handlers import keys
 from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET, Answer, Service, StartService, furnish
-from tests.handlers.outage import no_database
-from tests.handlers.playing import enrolled
+from tests.handlers.support.outage import no_database
+from tests.handlers.support.playing import enrolled
 from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -17,7 +17,7 @@ from handlers import keys
 from handlers.access import rules
 from tests.handlers.conftest import Service, StartService, furnish
 from tests.handlers.progress.reporting import Reporter
-from tests.handlers.watching import Player, open_playback, settled
+from tests.handlers.support.watching import Player, open_playback, settled
 from tests.harness.waiting import wait_until
 from tests.harness.wire import Wire, WireAnswer, connected
 from tests.programs.certificates import make_certificate

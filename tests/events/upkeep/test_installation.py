@@ -16,7 +16,7 @@ from events.media.steps import BOUNDS_S, MediaSteps
 from events.upkeep import installation as installation_module
 from events.upkeep.installation import InstallationFigures, course_facts, step_facts
 from storage.disk import SHARED_DISK
-from tests.handlers.outage import no_database
+from tests.handlers.support.outage import no_database
 from tests.service.queued_rows import DELIVERIES, UNFINISHED
 
 Found = dict[str, Any]

@@ -16,7 +16,7 @@ from db.pool import Database, Transaction
 from db.upkeep.bytes_served import Account
 from events.upkeep import ledger as ledger_module
 from events.upkeep.ledger import NO_USER, NO_VIDEO, Ledger, LedgerWriter
-from tests.handlers.outage import no_database
+from tests.handlers.support.outage import no_database
 
 DAY = date(2026, 11, 22)
 VIDEO, OTHER = UUID(int=1), UUID(int=2)

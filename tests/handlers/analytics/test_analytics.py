@@ -13,7 +13,7 @@ from benchmarks.servers.processes import resident_bytes
 from handlers import keys
 from handlers.analytics.messages import StudentView
 from handlers.analytics.tables import cell
-from tests.handlers.watching import Course, new_course, report
+from tests.handlers.support.watching import Course, new_course, report
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.handlers.watching import Course, new_course, new_player
+from tests.handlers.support.watching import Course, new_course, new_player
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

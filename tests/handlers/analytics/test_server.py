@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from db import space
 from handlers import keys
-from tests.handlers.watching import Course, new_course, report
+from tests.handlers.support.watching import Course, new_course, report
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -18,8 +18,8 @@ from events.insight.sessions.observations import Observations
 from handlers import keys
 from handlers.delivery.output.read_ahead import ReadAhead
 from tests.handlers.conftest import Service, StartService, furnish
-from tests.handlers.playing import playback, write_filled_mp4
-from tests.handlers.watching import Course, new_course, new_player, report
+from tests.handlers.support.playing import playback, write_filled_mp4
+from tests.handlers.support.watching import Course, new_course, new_player, report
 from tests.harness.waiting import wait_until
 from tests.harness.wire import Wire, connected
 

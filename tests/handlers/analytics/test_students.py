@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.handlers.watching import Course, new_course, report
+from tests.handlers.support.watching import Course, new_course, report
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -36,8 +36,8 @@ from handlers.access.grants import EventsGrant
 from handlers.connection import aiohttp_private
 from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET
-from tests.handlers.outage import cut_connections, no_database
-from tests.handlers.watching import Course, new_course, new_player, settled
+from tests.handlers.support.outage import cut_connections, no_database
+from tests.handlers.support.watching import Course, new_course, new_player, settled
 from tests.harness.waiting import wait_until
 from tests.harness.wire import Wire, connected
 from tests.service.listening import PATIENCE_S, Stream, Told, listening

@@ -21,9 +21,9 @@ from events.offline.licences import Licence
 from handlers import keys
 from handlers.offline.licences import KIND
 from storage.hashes import PIECE_BYTES
-from tests.handlers.playback.laddering import publish_ladder
-from tests.handlers.playing import playback
-from tests.handlers.watching import Course, new_course
+from tests.handlers.playback.files.laddering import publish_ladder
+from tests.handlers.support.playing import playback
+from tests.handlers.support.watching import Course, new_course
 from tests.harness.serving import write_large_mp4
 from tests.harness.waiting import wait_until
 

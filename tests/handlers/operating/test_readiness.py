@@ -9,7 +9,7 @@ import pytest
 
 from handlers import keys
 from handlers.operating.health import judge_clock
-from tests.handlers.outage import cut_connections
+from tests.handlers.support.outage import cut_connections
 from tests.harness.waiting import wait_until
 
 ASKED_AT = datetime(2026, 1, 1, tzinfo=UTC)

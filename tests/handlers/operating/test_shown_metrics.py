@@ -24,8 +24,8 @@ from events.upkeep.damage import PublishedFile
 from handlers import keys
 from server import resources
 from tests.handlers.conftest import Service, StartService, furnish
-from tests.handlers.outage import no_database
-from tests.handlers.playing import playback
+from tests.handlers.support.outage import no_database
+from tests.handlers.support.playing import playback
 from tests.harness.wire import connected
 from tests.service.listening import listening
 from tests.service.queued_rows import DELIVERIES, UNFINISHED

@@ -18,8 +18,8 @@ from handlers import keys
 from handlers.pages.policies import Policies
 from storage.paths import asset_name
 from tests.handlers.conftest import Service, StartService, furnish
-from tests.handlers.playback.test_ladders import LARGE, SOUND, publish
-from tests.handlers.playing import REVOKED, becomes, change, enrolled, playback
+from tests.handlers.playback.files.test_ladders import LARGE, SOUND, publish
+from tests.handlers.support.playing import REVOKED, becomes, change, enrolled, playback
 from tests.harness.waiting import wait_until
 from tests.harness.wire import connected
 

@@ -12,7 +12,7 @@ import pytest
 
 from handlers import keys
 from handlers.access.grants import EventsGrant, Grants
-from tests.handlers.playing import (
+from tests.handlers.support.playing import (
     REVOKED,
     enrolled,
     playback,

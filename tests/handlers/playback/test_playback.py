@@ -20,7 +20,7 @@ from db.pool import Database
 from handlers import keys
 from storage.paths import asset_name
 from storage.videos import adopt_asset
-from tests.handlers.playing import (
+from tests.handlers.support.playing import (
     REVOKED,
     change,
     enrolled,

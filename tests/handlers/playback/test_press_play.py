@@ -9,7 +9,7 @@ import structlog
 
 from handlers import keys
 from tests.handlers.conftest import StartService, furnish
-from tests.handlers.playing import playback, stream_of
+from tests.handlers.support.playing import playback, stream_of
 from tests.handlers.uploads.test_replacement import put_file
 from tests.harness.waiting import wait_until
 from tests.programs.redis_server import RedisServer, running_redis

@@ -18,8 +18,8 @@ from events.upkeep.survey import survey
 from events.upkeep.trash import sweep
 from handlers import keys
 from tests.handlers.conftest import furnish
-from tests.handlers.playing import playback, stream_of
-from tests.handlers.watching import settled
+from tests.handlers.support.playing import playback, stream_of
+from tests.handlers.support.watching import settled
 from tests.programs.object_store import BUCKET, ObjectStore, object_store
 from tests.service.moving import Moving
 

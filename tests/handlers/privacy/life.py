@@ -5,7 +5,7 @@ from typing import Any
 
 from handlers import keys
 from tests.handlers.conftest import furnish
-from tests.handlers.watching import report
+from tests.handlers.support.watching import report
 
 WHO = "person-to-forget"
 TUS = {"Tus-Resumable": "1.0.0", "Upload-Length": "1000"}

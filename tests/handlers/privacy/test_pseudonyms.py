@@ -18,7 +18,7 @@ from handlers.openapi.endpoints import Endpoint, declared
 from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET, Answer
 from tests.handlers.privacy.life import WHO, lead_a_life
-from tests.handlers.watching import report, settled
+from tests.handlers.support.watching import report, settled
 from tests.service.listening import listening
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -18,7 +18,7 @@ from handlers import keys
 from server.logs import configure_logging
 from server.postgres.embedded import EmbeddedPostgres
 from tests.handlers.privacy.life import WHO, lead_a_life
-from tests.handlers.watching import report, settled
+from tests.handlers.support.watching import report, settled
 from tests.harness.waiting import wait_until
 from tests.harness.wire import Wire, connected
 from tests.programs.redis_server import running_redis

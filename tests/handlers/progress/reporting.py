@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers import keys
-from tests.handlers.watching import Player, report
+from tests.handlers.support.watching import Player, report
 from tests.harness.waiting import wait_until
 from tests.harness.wire import Wire, WireAnswer
 

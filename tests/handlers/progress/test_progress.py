@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from handlers import keys
-from tests.handlers.outage import no_database
-from tests.handlers.watching import (
+from tests.handlers.support.outage import no_database
+from tests.handlers.support.watching import (
     DURATION_S,
     Course,
     Player,

@@ -13,7 +13,7 @@ from joserfc.errors import BadSignatureError
 from joserfc.jwk import KeySet
 
 from handlers import keys
-from tests.handlers.watching import Course, Player, new_course, new_player
+from tests.handlers.support.watching import Course, Player, new_course, new_player
 
 # RFC 9864 prefers the name `Ed25519`, which few libraries know yet.
 pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")

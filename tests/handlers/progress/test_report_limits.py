@@ -16,7 +16,7 @@ from handlers import keys
 from tests.handlers.conftest import Service, StartService
 from tests.handlers.connection.shortcuts.test_report_shortcut import until_handed_over
 from tests.handlers.progress.reporting import Reporter, said_by
-from tests.handlers.watching import Course, Player, new_course, new_player, report
+from tests.handlers.support.watching import Course, Player, new_course, new_player, report
 from tests.harness.wire import WireAnswer, connected
 from tests.service.answers import comparable
 

@@ -1,3 +1,3 @@
 """The fixtures of a server that delivers one file, and both event loops that it may run on."""
 
-from tests.handlers.delivering import *  # noqa: F403
+from tests.handlers.support.delivering import *  # noqa: F403

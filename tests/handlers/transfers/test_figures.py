@@ -10,7 +10,7 @@ from handlers.delivery.output import pump, read_ahead, writing
 from handlers.token_bucket import TokenBucket
 from handlers.transfers.figures import Doing
 from handlers.transfers.transfers import Tally
-from tests.handlers.delivering import VIDEO_ID
+from tests.handlers.support.delivering import VIDEO_ID
 from tests.harness.waiting import wait_until
 
 BARELY_S = 0.02

@@ -10,7 +10,7 @@ import pytest
 
 from events.upkeep.replaced_files import sweep
 from handlers import keys
-from tests.handlers.playing import playback, stream_of, write_filled_mp4
+from tests.handlers.support.playing import playback, stream_of, write_filled_mp4
 from tests.handlers.uploads.tusing import VERSION, create, created, metadata, patch
 from tests.harness.waiting import wait_until
 from tests.harness.wire import connected

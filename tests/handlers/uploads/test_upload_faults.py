@@ -15,7 +15,7 @@ from db.pool import Transaction
 from db.videos import videos
 from events.media import pipeline
 from handlers import keys
-from tests.handlers.outage import cut_connections, no_database
+from tests.handlers.support.outage import cut_connections, no_database
 from tests.handlers.uploads.uploading import files_left, is_nothing_left, sending, until_it_arrives
 from tests.harness.waiting import wait_until
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET, Service, StartService, furnish
-from tests.handlers.playing import enrolled, stream_of
+from tests.handlers.support.playing import enrolled, stream_of
 from tests.harness.wire import Wire, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -12,8 +12,8 @@ import pytest_asyncio
 from handlers import keys
 from server.commands.tokens import mint_token
 from tests.handlers.conftest import SECRET, Answer, Service, StartService, furnish
-from tests.handlers.playing import enrolled, stream_of
-from tests.handlers.playing import playback as playback_of
+from tests.handlers.support.playing import enrolled, stream_of
+from tests.handlers.support.playing import playback as playback_of
 from tests.harness.wire import Wire, WireAnswer, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -13,7 +13,7 @@ import pytest_asyncio
 from db.videos import videos
 from handlers import keys
 from handlers.access.rules import Access
-from tests.handlers.playing import (
+from tests.handlers.support.playing import (
     REVOKED,
     WITHDRAWN_WITHIN_S,
     becomes,

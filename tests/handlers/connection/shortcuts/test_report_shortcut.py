@@ -23,7 +23,7 @@ from handlers.connection.protocols import is_busy
 from storage.concurrency.bounded_cache import BoundedCache
 from tests.handlers.conftest import Service, StartService
 from tests.handlers.progress.reporting import WITHIN_S, Reporter, said_by
-from tests.handlers.watching import Course, new_course, new_player, report
+from tests.handlers.support.watching import Course, new_course, new_player, report
 from tests.harness.waiting import wait_until
 from tests.harness.wire import Wire, connected
 

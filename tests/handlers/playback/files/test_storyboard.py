@@ -13,7 +13,7 @@ from PIL import Image
 
 from db.pool import Database
 from handlers import keys
-from tests.handlers.playing import REVOKED, change, enrolled, playback
+from tests.handlers.support.playing import REVOKED, change, enrolled, playback
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from db.media import rungs
 from handlers import keys
-from tests.handlers.playback.laddering import publish_ladder
-from tests.handlers.playing import playback
+from tests.handlers.playback.files.laddering import publish_ladder
+from tests.handlers.support.playing import playback
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,7 +10,7 @@ import pytest
 from events.upkeep.damage import Repairs
 from handlers import keys
 from handlers.access.grants import PlaybackGrant
-from tests.handlers.playing import playback, stream_of
+from tests.handlers.support.playing import playback, stream_of
 from tests.harness.waiting import wait_until
 from tests.harness.wire import connected
 

@@ -14,8 +14,8 @@ from events.upkeep.trash import sweep
 from handlers import keys
 from handlers.playback.text_tracks import MAX_TRACKS
 from storage.media.facts import MAX_TRACK_BYTES as MAX_BYTES
-from tests.handlers.playing import REVOKED, change, enrolled, playback
-from tests.handlers.watching import Course, new_course
+from tests.handlers.support.playing import REVOKED, change, enrolled, playback
+from tests.handlers.support.watching import Course, new_course
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,7 +13,7 @@ from PIL import Image
 from handlers import keys
 from handlers.playback import thumbnails
 from storage.samples import read_frame_number
-from tests.handlers.playing import playback
+from tests.handlers.support.playing import playback
 from tests.harness.wire import connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
