@@ -187,7 +187,14 @@ class Service:
         async with self.teacher.get(f"/api/v1/videos/{uploaded['id']}") as response:
             video = await response.json()
         assert video["status"] == "ready", video
+        await self.has_heard_all()
         return video
+
+    async def has_heard_all(self) -> None:
+        """Returns once what is in the log has reached the caches, and forgets no more in them."""
+        [row] = await self.rows("SELECT coalesce(max(id), 0) AS id FROM event_log")
+        hub = self.app[keys.HUB]
+        await wait_until(lambda: (hub._position or 0) >= row.id)
 
 
 class Listener:
