@@ -59,10 +59,20 @@ def private_bytes(pid: int) -> int:
 
 
 def _descriptors(pid: int) -> Counter[str]:
-    """Counts descriptors by kind, without the videos: a bounded number of them stays open."""
+    """Counts descriptors by kind, without the videos and the connections to PostgreSQL: of both, a
+    bounded number stays open, which grows when many ask at once and shrinks minutes later."""
     directory = Path(f"/proc/{pid}/fd")
     found: Counter[str] = Counter()
+    local = _local_sockets(pid)
     for name in os.listdir(directory):
         with suppress(FileNotFoundError):  # closed meanwhile
-            found[re.sub(r":\[\d+\]$", "", os.readlink(directory / name))] += 1
+            descriptor = os.readlink(directory / name)
+            if descriptor not in local:
+                found[re.sub(r":\[\d+\]$", "", descriptor)] += 1
     return Counter({kind: count for kind, count in found.items() if "/storage/" not in kind})
+
+
+def _local_sockets(pid: int) -> set[str]:
+    """Unix sockets, as those to the embedded PostgreSQL are. TCP's table lacks closed ones."""
+    lines = Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]
+    return {f"socket:[{line.split()[6]}]" for line in lines}
