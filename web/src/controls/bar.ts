@@ -102,6 +102,7 @@ export class Bar {
     );
     back.element.classList.add("jump");
     forward.element.classList.add("jump");
+    this.#pip.element.classList.add("pip");
     const isPipPossible = document.pictureInPictureEnabled === true;
     this.#pip.element.hidden = !isPipPossible;
     this.#cast.element.hidden = true;
@@ -175,7 +176,8 @@ export class Bar {
   #drawPlace() {
     const { currentTime } = this.#video;
     const { durationS } = this.#commands;
-    this.#time.textContent = `${clock(currentTime)} / ${durationS ? clock(durationS) : "–:––"}`;
+    const length = durationS ? clock(durationS) : "–:––";
+    this.#time.textContent = `${clock(currentTime)} /\u00a0${length}`;
     const chapter = this.#chapters[cueIndexAt(this.#chapters, currentTime)];
     this.#chapter.hidden = !chapter;
     this.#chapter.textContent = plainText(chapter?.text ?? "");

@@ -142,7 +142,7 @@ function Rows({ rows, lessons, order, sort }: RowsProps) {
               <td class="wide-only quiet">
                 {row.last_seen_at ? dateTime(row.last_seen_at) : text("dashboard.never")}
               </td>
-              <td>
+              <td class="table__name">
                 <Stopped row={row} />
               </td>
             </tr>

@@ -22,6 +22,7 @@ export function Menu({ label, items }: { label: string; items: readonly MenuItem
   };
   useClosing(isOpen, place, close);
   useEffect(() => {
+    place.current?.querySelector("[role=menu]")?.scrollIntoView({ block: "nearest" });
     place.current?.querySelector<HTMLElement>("[role=menuitem]:not(:disabled)")?.focus();
   }, [isOpen]);
   return (

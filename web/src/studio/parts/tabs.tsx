@@ -17,7 +17,7 @@ export function Tabs<Name extends string>(props: TabsProps<Name>) {
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const shown = list.current?.querySelector("[aria-selected=true]");
-    shown?.scrollIntoView({ inline: "nearest", block: "nearest" });
+    if (list.current && shown) scrollAlong(list.current, shown);
   }, [current]);
   const press = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
     const step = stepOf(event);
@@ -50,6 +50,13 @@ export function Tabs<Name extends string>(props: TabsProps<Name>) {
       </div>
     </>
   );
+}
+
+/** Brings a part of a strip in sight, and leaves the page where it is. */
+function scrollAlong(strip: Element, part: Element) {
+  const [frame, wanted] = [strip.getBoundingClientRect(), part.getBoundingClientRect()];
+  strip.scrollLeft +=
+    Math.min(0, wanted.left - frame.left) + Math.max(0, wanted.right - frame.right);
 }
 
 function stepOf({ key }: KeyboardEvent): number {
