@@ -28,6 +28,13 @@ LENGTH_S = 60
 WIDTHS = (390, 1280, 2560)
 SETTLED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
 PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+COLOURS_OF_CANVAS = """(canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const found = new Set();
+    for (let at = 0; at < data.length; at += 4)
+        if (data[at + 3] === 255) found.add(`rgb(${data.slice(at, at + 3).join(', ')})`);
+    return [...found];
+}"""
 # Everyone sees the beginning, most skip 20 to 30, three see 40 to 50 again and again.
 VIEWERS: dict[str, list[list[list[float]]]] = {
     "ada": [[[0, 60]], [[40, 50]], [[40, 50]]],
@@ -240,6 +247,21 @@ async def test_the_curve_shows_each_second_with_its_picture(taught: Taught) -> N
     await page.mouse.move(box["x"] + box["width"] - 20, box["y"] + box["height"] / 2)
     last = f"{retention['viewers'][-1]} viewer"
     await expect(curve).to_have_attribute("aria-valuetext", _containing(last))
+
+
+async def test_the_curve_is_seen_in_the_colours_of_the_system(taught: Taught) -> None:
+    path = f"/dashboard/videos/{taught.watched['id']}"
+    page = await taught.studio.open("tess", path, forced_colors="active")
+    curve = page.locator(".chart canvas").first
+    await expect(curve).to_be_visible()
+    await page.evaluate(PAINTED)
+    swatches = page.locator(".swatch")
+    named = await swatches.evaluate_all(
+        "all => all.map((o) => getComputedStyle(o).backgroundColor)"
+    )
+
+    assert len({*named}) == len(named) == 4
+    assert {*named} <= {*await curve.evaluate(COLOURS_OF_CANVAS)}
 
 
 async def test_a_curve_of_too_few_is_withheld_in_words(taught: Taught) -> None:

@@ -25,6 +25,19 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('button, summary, select,
     .filter((one) => one.getBoundingClientRect().height < 43.5)
     .map((one) => one.outerHTML)"""
 GROUND = "one => getComputedStyle(one).backgroundColor"
+SYSTEM_GROUND = """() => {
+    const probe = document.body.appendChild(document.createElement('i'));
+    probe.style.background = 'Canvas';
+    const ground = getComputedStyle(probe).backgroundColor;
+    probe.remove();
+    return ground;
+}"""
+PARTS_OF_PLAYER = """() => {
+    const root = document.querySelector('course-video').shadowRoot;
+    const of = (name) => getComputedStyle(root.querySelector(name));
+    return { bar: of('.bar').backgroundColor, rail: of('.rail').outlineColor,
+        icon: of('.row .icon').fill, played: of('.played').fill, seen: of('.seen').fill };
+}"""
 FIRST_SCRIPT_BYTES = 60 * 1024
 FIRST_SCRIPTS = 5
 SCRIPT = re.compile(r"/static/([\w.-]+\.js)")
@@ -132,6 +145,19 @@ async def test_a_page_speaks_german(campus: Campus, name: str) -> None:
         await page.set_viewport_size(size)
         assert await page.evaluate(PAGE_WIDTH) <= size["width"], width
     await take_picture(page, f"{name}-german")
+
+
+async def test_the_player_is_drawn_in_the_colours_of_the_system(campus: Campus) -> None:
+    page = await opened(campus, "watch", forced_colors="active")
+    await take_picture(page, "watch-forced-colours")
+    ground, link = await page.evaluate(SYSTEM_GROUND), page.locator(".masthead a[href='/']").last
+    parts = await page.evaluate(PARTS_OF_PLAYER)
+
+    assert parts["bar"] == ground
+    assert len({ground, parts["rail"], parts["icon"]}) == 2, parts
+    assert len({ground, parts["played"], parts["seen"]}) == 3, parts
+    await page.goto(campus.serve.url)
+    await expect(link).to_have_css("text-decoration-line", "underline")
 
 
 async def test_language_and_scheme_are_chosen_by_keys_and_kept(campus: Campus) -> None:

@@ -228,6 +228,16 @@ async def test_everything_can_be_done_by_keys(studio: Studio) -> None:
     await expect(page.get_by_role("rowheader", name="grace")).to_be_visible()
 
 
+async def test_the_open_tab_stands_out_in_the_colours_of_the_system(studio: Studio) -> None:
+    await studio.furnish("forced", "Forced", tess="instructor")
+    page = await studio.open("tess", "/studio/courses/forced", forced_colors="active")
+    await expect(page.get_by_role("tab", selected=True)).to_be_visible()
+    edge = "all => all.map((one) => getComputedStyle(one).borderBlockEndColor)"
+    opened, *closed = await page.get_by_role("tab").evaluate_all(edge)
+
+    assert opened not in closed
+
+
 async def test_a_lesson_comes_back_by_undo(studio: Studio) -> None:
     await studio.furnish("undo", "Undo", tess="instructor")
     await studio.lesson("undo")

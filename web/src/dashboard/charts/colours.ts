@@ -22,6 +22,7 @@ export const schemeVersion = signal(0);
 export function readColours(): Colours {
   const probe = document.createElement("span");
   probe.hidden = true;
+  probe.style.forcedColorAdjust = "none"; // else all were one, and what is shaded would cover curves
   document.body.append(probe);
   const found = NAMES.map((name) => {
     probe.style.color = `var(--color-${name})`;
@@ -37,7 +38,8 @@ export function followScheme() {
   const change = () => {
     schemeVersion.value += 1;
   };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", change);
+  for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
+    matchMedia(query).addEventListener("change", change);
   const observer = new MutationObserver(change);
   observer.observe(document.documentElement, { attributeFilter: ["data-scheme"] });
 }
