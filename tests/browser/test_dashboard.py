@@ -264,6 +264,25 @@ async def test_the_curve_is_seen_in_the_colours_of_the_system(taught: Taught) ->
     assert {*named} <= {*await curve.evaluate(COLOURS_OF_CANVAS)}
 
 
+async def test_charts_and_tables_fit_on_paper(taught: Taught) -> None:
+    page = await taught.studio.open("tess", "/dashboard/courses/optics", color_scheme="dark")
+    await expect(page.locator("main canvas").first).to_be_visible()
+    await page.emulate_media(media="print")
+    # Paper is narrower than the window that the chart was drawn for, and nothing is drawn anew.
+    widths = await page.evaluate("""() => {
+        const chart = document.querySelector('.chart');
+        chart.style.width = '480px';
+        return ['canvas', '.plot'].map((one) => chart.querySelector(one).clientWidth);
+    }""")
+
+    assert widths[0] <= widths[1]
+    for name in (".masthead", ".skip", "main .button"):
+        await expect(page.locator(name).first).to_be_hidden()
+    share = page.locator("table .progress").first
+    await expect(share).to_have_css("print-color-adjust", "exact")
+    await expect(page.locator("body")).to_have_css("color", "rgb(18, 24, 27)")
+
+
 async def test_a_curve_of_too_few_is_withheld_in_words(taught: Taught) -> None:
     page = await taught.studio.open("tess", f"/dashboard/videos/{taught.lonely['id']}")
     await expect(page.get_by_text("Too few viewers for a curve")).to_be_visible()

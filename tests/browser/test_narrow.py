@@ -1,20 +1,17 @@
 """The pages in Chromium at 320 CSS px, as at 400 % on a laptop (WCAG 2.2, 1.4.10), where a course,
 its module, its lesson and a student have names of one long word."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import aiohttp
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, ViewportSize, expect
 
-from tests.browser.support.pictures import RESULTS, take_picture
-from tests.browser.support.studio import Studio, opened_studio
+from tests.browser.support.pictures import take_picture
+from tests.browser.support.studio import Studio
+from tests.harness.serving import call, report
 from tests.programs.chromium import VIDEO, until
-from tests.programs.web_build import built_pages
-from tests.serving import Serve, call, report, served_from
 
+SETTINGS = {"RENDITIONS": "none"}
 NARROW = ViewportSize(width=320, height=640)
 TITLE = "Thermodynamik_und_Statistische_Mechanik_Vorlesung_03_final_v2_komprimiert_2026_Winter"
 STUDENT = "the_longest_name_that_a_directory_of_a_university_may_give_03122"
@@ -49,20 +46,6 @@ COVERED = """() => [...document.querySelectorAll('.masthead a')].filter((one) =>
 }).map((one) => one.outerHTML)"""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory, made_cluster: Path) -> Iterator[Serve]:
-    built_pages()
-    RESULTS.mkdir(exist_ok=True)
-    with served_from(tmp_path_factory.mktemp("narrow"), made_cluster, RENDITIONS="none") as serve:
-        yield serve
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def studio(serving: Serve) -> AsyncIterator[Studio]:
-    async with opened_studio(serving, serving.data_dir.parent) as studio:
-        yield studio
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

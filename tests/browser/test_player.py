@@ -281,6 +281,20 @@ async def test_a_search_in_the_transcript_leads_to_the_place(theatre: Theatre) -
     await expect(page.locator(".lines li")).to_have_count(1)
 
 
+async def test_the_whole_transcript_is_printed(theatre: Theatre) -> None:
+    page = await theatre.watch("printer")
+    await page.get_by_role("button", name="Transcript and chapters").click()
+    await expect(page.locator("course-video .lines")).to_be_visible()
+    await page.emulate_media(media="print")
+    hidden = await page.locator("course-video .lines").evaluate(
+        "one => one.closest('.panel').clientHeight - one.scrollHeight"
+    )
+
+    assert hidden >= 0
+    for name in (".masthead", ".skip", "course-video .bar", "course-video .big"):
+        await expect(page.locator(name)).to_be_hidden()
+
+
 async def test_nothing_bars_anyone(theatre: Theatre) -> None:
     page = await theatre.watch("axe")
     await expect(page.locator("#title")).to_be_visible()  # it comes after the picture
