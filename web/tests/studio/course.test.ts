@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CourseModel } from "../../src/studio/courses/course_model.ts";
-import { lastPosition, moved } from "../../src/studio/courses/order.ts";
+import { lastPosition, moved } from "../../src/studio/courses/ordering/order.ts";
 import type { Course, Lesson } from "../../src/studio/service/answers.ts";
 import { identifierFor, isIdentifier } from "../../src/studio/service/identifiers.ts";
 import { routeOf } from "../../src/studio/service/routes.ts";

@@ -3,7 +3,7 @@
 import { computed, signal } from "@preact/signals";
 import { byPlace } from "../../courses/lesson_order.ts";
 import type { Course, Lesson, ModuleWithLessons, Placed } from "../service/answers.ts";
-import { placed } from "./order.ts";
+import { placed } from "./ordering/order.ts";
 
 const VIDEO_CHANGES = new Set([
   "video.uploaded",

@@ -13,9 +13,9 @@ import type { Lesson } from "../service/answers.ts";
 import { videoAddress } from "../service/routes.ts";
 import type { CourseModel } from "./course_model.ts";
 import { deleteLesson } from "./delete_lesson.ts";
-import { Grip } from "./grip.tsx";
 import { LessonStatus } from "./lesson_status.tsx";
-import { placeItems } from "./place_items.ts";
+import { Grip } from "./ordering/grip.tsx";
+import { placeItems } from "./ordering/place_items.ts";
 
 interface LessonRowProps {
   model: CourseModel;

@@ -10,9 +10,9 @@ import { TitleDialog } from "../parts/forms.tsx";
 import { identifierFor } from "../service/identifiers.ts";
 import type { CourseModel } from "./course_model.ts";
 import { ModuleSection } from "./module_section.tsx";
-import { useMoving } from "./moving.ts";
-import { lastPosition } from "./order.ts";
-import { useSorting } from "./sorting.ts";
+import { useMoving } from "./ordering/moving.ts";
+import { lastPosition } from "./ordering/order.ts";
+import { useSorting } from "./ordering/sorting.ts";
 
 export function LessonsTab({ model, reload }: { model: CourseModel; reload: () => void }) {
   const studio = useStudio();

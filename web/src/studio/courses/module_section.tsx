@@ -10,11 +10,11 @@ import { offerUndo } from "../parts/undo_offer.ts";
 import type { ModuleWithLessons } from "../service/answers.ts";
 import { DropZone } from "../uploads/drop_zone.tsx";
 import type { CourseModel } from "./course_model.ts";
-import { Grip } from "./grip.tsx";
 import { LessonRow } from "./lesson_row.tsx";
-import type { Moving } from "./moving.ts";
-import { placeItems } from "./place_items.ts";
-import { useSorting } from "./sorting.ts";
+import { Grip } from "./ordering/grip.tsx";
+import type { Moving } from "./ordering/moving.ts";
+import { placeItems } from "./ordering/place_items.ts";
+import { useSorting } from "./ordering/sorting.ts";
 import { bringBack } from "./undo.ts";
 
 interface ModuleSectionProps {

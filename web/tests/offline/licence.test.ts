@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { isCurrent, type PublishedKey, verifyLicence } from "../src/offline/licence.ts";
+import { isCurrent, type PublishedKey, verifyLicence } from "../../src/offline/licence.ts";
 
 const CLAIMS = { sub: "ada", video_id: "v1", iat: 1_000, exp: 2_000, files: [] };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { telling, withoutFields } from "../src/playback/cmcd.ts";
+import { telling, withoutFields } from "../../src/playback/cmcd.ts";
 
 const TOLD = { sessionId: "s-1", videoId: "v-1" };
 const SERVICE = "https://courses.example";

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { LicensedFile } from "../src/offline/licence.ts";
-import { masterPlaylist } from "../src/offline/playlists.ts";
-import type { Piece } from "../src/offline/shelf.ts";
-import { fetchFile } from "../src/offline/transfer.ts";
-import type { ApiError } from "../src/service/client.ts";
+import type { LicensedFile } from "../../src/offline/licence.ts";
+import { masterPlaylist } from "../../src/offline/playlists.ts";
+import type { Piece } from "../../src/offline/shelf.ts";
+import { fetchFile } from "../../src/offline/transfer.ts";
+import type { ApiError } from "../../src/service/client.ts";
 
 const HLS = "application/vnd.apple.mpegurl";
 const PIECE = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 // The handle by which a thing is dragged to another place in its list, or moved by the arrow keys.
 
-import { Icon } from "../../design/icons.tsx";
-import { text } from "../../texts/texts.ts";
+import { Icon } from "../../../design/icons.tsx";
+import { text } from "../../../texts/texts.ts";
 
 interface GripProps {
   /** The name of the thing. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { LineRecovery } from "../src/playback/line_recovery.ts";
+import { LineRecovery } from "../../src/playback/line_recovery.ts";
 
 const SLOW = 350_000;
 const QUICK = { bits: 400_000, seconds: 0.1 };

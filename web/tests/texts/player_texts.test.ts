@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { explainStall } from "../src/progress/stalls.ts";
-import { ApiError } from "../src/service/client.ts";
-import { explain } from "../src/service/problems.ts";
+import { explainStall } from "../../src/progress/stalls.ts";
+import { ApiError } from "../../src/service/client.ts";
+import { explain } from "../../src/service/problems.ts";
 import {
   day,
   languageName,
@@ -10,7 +10,7 @@ import {
   share,
   speak,
   spokenTime,
-} from "../src/texts/player/texts.ts";
+} from "../../src/texts/player/texts.ts";
 
 afterEach(() => void speak(["en"], []));
 

@@ -1,7 +1,7 @@
 // The actions of a menu that move a thing in its list by one place.
 
-import { text } from "../../texts/texts.ts";
-import type { MenuItem } from "../parts/menu.tsx";
+import { text } from "../../../texts/texts.ts";
+import type { MenuItem } from "../../parts/menu.tsx";
 
 export function placeItems(place: number, count: number, move: (to: number) => void): MenuItem[] {
   return [

@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
-import { de } from "../src/texts/de.ts";
-import { en } from "../src/texts/en.ts";
-import { chooseLanguage } from "../src/texts/language.ts";
-import { de as playerDe } from "../src/texts/player/de.ts";
-import { en as playerEn } from "../src/texts/player/en.ts";
-import { bytes, duration, percent, text } from "../src/texts/texts.ts";
-import { fill } from "../src/texts/words.ts";
+import { de } from "../../src/texts/de.ts";
+import { en } from "../../src/texts/en.ts";
+import { chooseLanguage } from "../../src/texts/language.ts";
+import { de as playerDe } from "../../src/texts/player/de.ts";
+import { en as playerEn } from "../../src/texts/player/en.ts";
+import { bytes, duration, percent, text } from "../../src/texts/texts.ts";
+import { fill } from "../../src/texts/words.ts";
 
 // Before the modules read it.
 vi.hoisted(() => vi.stubGlobal("navigator", { languages: ["en-US"] }));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { readPreferences } from "../src/browser/preferences.ts";
-import { fixedRung, highestRung } from "../src/playback/qualities.ts";
-import { candidates } from "../src/playback/sources.ts";
+import { readPreferences } from "../../src/browser/preferences.ts";
+import { fixedRung, highestRung } from "../../src/playback/qualities.ts";
+import { candidates } from "../../src/playback/sources.ts";
 
 const RUNGS = [
   { height: 1080, bitrate: 4e6 },

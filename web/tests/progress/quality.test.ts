@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { networkOf } from "../src/progress/quality.ts";
+import { networkOf } from "../../src/progress/quality.ts";
 
 describe("networkOf", () => {
   it.each<[object, string | null]>([

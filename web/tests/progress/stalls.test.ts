@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { explainStall, type StallFacts } from "../src/progress/stalls.ts";
+import { explainStall, type StallFacts } from "../../src/progress/stalls.ts";
 
 const FACTS: StallFacts = {
   isOnline: true,

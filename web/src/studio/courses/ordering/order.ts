@@ -1,6 +1,6 @@
 // The order of modules in a course and of lessons in a module. Pure.
 
-import type { Placed } from "../service/answers.ts";
+import type { Placed } from "../../service/answers.ts";
 
 const STEP = 1024; // as the service leaves between positions
 const LARGEST = 2 ** 31 - 1;

@@ -3,11 +3,11 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { text } from "../../texts/texts.ts";
-import { useStudio } from "../parts/context.ts";
-import { showFailure } from "../parts/failures.ts";
-import type { ModuleWithLessons, Placed } from "../service/answers.ts";
-import type { CourseModel } from "./course_model.ts";
+import { text } from "../../../texts/texts.ts";
+import { useStudio } from "../../parts/context.ts";
+import { showFailure } from "../../parts/failures.ts";
+import type { ModuleWithLessons, Placed } from "../../service/answers.ts";
+import type { CourseModel } from "../course_model.ts";
 import { moved } from "./order.ts";
 
 export interface Moving {
