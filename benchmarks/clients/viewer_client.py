@@ -23,6 +23,7 @@ INTERVAL_S = 5.0  # the default of REPORT_INTERVAL
 LATEST_START_S, END_S = 2400.0, 3590.0
 REPORTS_A_PAUSE = REPORTS_A_SEEK = 60  # of a viewer: one in five minutes
 REPORTS_A_STALL = REPORTS_A_DROP = 100
+NEIGHBOURS = 20  # have the same browser; lectures, which are given to them in turn, have all
 SEEK_S = 30.0
 TURN_TIMEOUT_S = 120.0
 
@@ -58,7 +59,7 @@ class Viewer:
 
     def __init__(self, number: int, path: str, session_id: str) -> None:
         self._number, self._session_id = number, session_id
-        browser = BROWSERS[number % len(BROWSERS)]
+        browser = BROWSERS[number // NEIGHBOURS % len(BROWSERS)]
         self._head = (
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             f"Accept: application/json\r\nUser-Agent: {browser.user_agent}\r\n"

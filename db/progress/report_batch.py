@@ -179,12 +179,12 @@ SUMS_FROM = "SELECT sums_from FROM viewing_upkeep"
 REQUIRE_WRITABLE = "UPDATE progress SET updated_at = updated_at WHERE false"
 
 
-class VideoKey(msgspec.Struct, frozen=True, order=True):
+class VideoKey(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     user_id: str
     video_id: UUID
 
 
-class SessionKey(msgspec.Struct, frozen=True, order=True):
+class SessionKey(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     user_id: str
     video_id: UUID
     session_id: str

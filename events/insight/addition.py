@@ -30,7 +30,9 @@ class Sums:
     pieces: dict[UUID, _Pieces] = field(default_factory=lambda: defaultdict(_Pieces))
 
     qualities: dict[QualityKey, QualityDay] = field(default_factory=dict)
-    _places: dict[tuple[UUID, date], tuple[Day, set[str], _Pieces]] = field(default_factory=dict)
+    # By the integers of identifiers, whose hash is a function in Python.
+    _places: dict[tuple[int, date], tuple[Day, set[str], _Pieces]] = field(default_factory=dict)
+    _quality_places: dict[tuple[int, date, Conditions], QualityDay] = field(default_factory=dict)
 
     @property
     def video_ids(self) -> Sequence[UUID]:
@@ -41,12 +43,13 @@ class Sums:
             if change.quality is not None:
                 self._add_quality(change, *change.quality)
                 continue
-            key = change.video_id, change.day
-            place = self._places.get(key)
-            if place is None:
+            place = change.video_id.int, change.day
+            sums = self._places.get(place)
+            if sums is None:
+                key = change.video_id, change.day
                 day = self.days[key] = Day(change.day)
-                place = self._places[key] = day, self.viewers[key], self.pieces[change.video_id]
-            day, viewers, pieces = place
+                sums = self._places[place] = day, self.viewers[key], self.pieces[change.video_id]
+            day, viewers, pieces = sums
             day.sessions += change.sessions
             day.watched_cs += change.watched_cs
             day.completions += change.completions
@@ -59,10 +62,11 @@ class Sums:
     def _add_quality(
         self, change: ViewingChange, conditions: Conditions, figures: QualityFigures
     ) -> None:
-        key = QualityKey(change.video_id, change.day, conditions)
-        day = self.qualities.get(key)
+        place = change.video_id.int, change.day, conditions
+        day = self._quality_places.get(place)
         if day is None:
-            day = self.qualities[key] = QualityDay()
+            day = self._quality_places[place] = QualityDay()
+            self.qualities[QualityKey(change.video_id, change.day, conditions)] = day
         day.add(change.user_id, figures)
 
     def viewers_of(self, facts: Mapping[UUID, CountedVideo]) -> set[Viewer]:

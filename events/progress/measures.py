@@ -7,7 +7,7 @@ say is bounded: no single viewer can spoil the figures of a course.
 from collections.abc import Iterable, Iterator
 from copy import copy
 from datetime import date, datetime
-from operator import sub
+from operator import add, sub
 from typing import Any
 
 import msgspec
@@ -29,8 +29,7 @@ UNKNOWN_NETWORK = "unknown"
 SCORED_S = 8.0  # of startup, for half of the score
 
 SAME_COUNTS = (0,) * QualityFigures.__struct_fields__.index("stalled_ms")
-Figures = tuple[int, ...]  # from `stalled_ms` on
-Growth = tuple[Figures, Figures]  # before, now
+Growth = tuple[int, ...]  # of the figures from `stalled_ms` on
 Noteworthy = tuple[str, dict[str, Any]]  # kind of moment, details
 
 
@@ -164,27 +163,19 @@ def gained(before: SessionMeasures | None, now: SessionMeasures) -> QualityFigur
     return now.figures() if before is None else now.figures() - before.figures()
 
 
-def figures_of(growths: Iterable[Growth]) -> QualityFigures:
-    """Returns the change of the figures by sessions that have only grown."""
-    before, now = (map(sum, zip(*side, strict=True)) for side in zip(*growths, strict=True))
-    return QualityFigures(*SAME_COUNTS, *map(sub, now, before))
-
-
 class MeasuredSession:
     """A session's measures while a batch is merged; `day` is that on which it began."""
 
-    __slots__ = ("_before", "_has_news", "day", "moments", "now")
+    __slots__ = ("_before", "_may_count", "day", "had_played", "moments", "now")
 
     def __init__(self, stored: str | None, day: date) -> None:
         """`stored` are its measures as JSON, None before the first."""
-        self.now: SessionMeasures | None = None
         self.moments: list[Moment] = []
         self.day = day
-        self._before: SessionMeasures | None = None
-        self._has_news = False
-        if stored is not None:
-            self._before = parse_measures(stored)
-            self.now = copy(self._before)
+        self.now = now = None if stored is None else parse_measures(stored)
+        self.had_played = now is not None and now.played_ms > 0
+        self._before = None if now is None else _values(now)
+        self._may_count = now is None or not now.has_started
 
     def add(self, report: ProgressReport, played_cs: int, made_at: datetime) -> None:
         """Adds a report that has measured something, made at that time."""
@@ -193,7 +184,7 @@ class MeasuredSession:
             network = quality.get("network", UNKNOWN_NETWORK)
             now = self.now = SessionMeasures(report.device, report.browser, network)
         if report.event != "progress" or now.has_news(quality):
-            self._has_news = True
+            self._may_count = True
             before = copy(now)
             now.add_counts(quality)
             self._note(_noteworthy(report, before, now), report, made_at)
@@ -210,17 +201,18 @@ class MeasuredSession:
                 self.moments.append(Moment(user_id, video_id, session_id, made_at, kind, details))
 
     def growth(self) -> Growth | None:
-        """Returns what it has grown from and to; None where it changes the counts of sessions."""
+        """Returns what it has grown by; None where it changes the counts of sessions."""
         before, now = self._before, self.now
         if before is None or now is None:
             return None
-        if (self._has_news or not before.has_started) and now.kind != before.kind:
+        if self._may_count and now.kind != SessionMeasures(*before).kind:
             return None
-        return _values(before)[_GROWING], _values(now)[_GROWING]
+        return tuple(map(sub, _values(now)[_GROWING], before[_GROWING]))
 
     def change(self, key: SessionKey) -> ViewingChange:
         assert self.now is not None  # made for a report that has measured something
-        changed = self.now.conditions, gained(self._before, self.now)
+        before = None if self._before is None else SessionMeasures(*self._before)
+        changed = self.now.conditions, gained(before, self.now)
         return ViewingChange(key.video_id, key.user_id, self.day, quality=changed)
 
 
@@ -231,19 +223,19 @@ def changes_of(sessions: Iterable[tuple[SessionKey, MeasuredSession]]) -> list[V
     of their viewers, who is among those of that day already.
     """
     changes: list[ViewingChange] = []
-    growing: dict[tuple[int, date, str, str, str], tuple[SessionKey, list[Growth]]] = {}
+    growing: dict[tuple[int, date, str, str, str], tuple[SessionKey, Growth]] = {}
     for key, session in sessions:
         growth, now = session.growth(), session.now
         if growth is None or now is None:
             changes.append(session.change(key))
             continue
         place = key.video_id.int, session.day, now.device, now.browser, now.network
-        if (found := growing.get(place)) is None:
-            growing[place] = key, [growth]
-        else:
-            found[1].append(growth)
-    for (_, day, *conditions), (key, growths) in growing.items():
-        changed = Conditions(*conditions), figures_of(growths)
+        found = growing.get(place)
+        growing[place] = (
+            (key, growth) if found is None else (key, tuple(map(add, found[1], growth)))
+        )
+    for (_, day, *conditions), (key, growth) in growing.items():
+        changed = Conditions(*conditions), QualityFigures(*SAME_COUNTS, *growth)
         changes.append(ViewingChange(key.video_id, key.user_id, day, quality=changed))
     return changes
 

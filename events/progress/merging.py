@@ -112,12 +112,14 @@ class _SessionProgress:
         self.quality |= report.quality or {}
         return True
 
-    def measure(self, report: ProgressReport, standing: Standing, played_cs: int) -> None:
+    def measure(
+        self, report: ProgressReport, standing: Standing, played_cs: int, made_at: datetime
+    ) -> None:
         if self.measures is None:
             self.measures = MeasuredSession(
                 standing.measures, (standing.started_at or self.started_at).date()
             )
-        self.measures.add(report, played_cs, effective_at(report))
+        self.measures.add(report, played_cs, made_at)
 
     def change(self, key: SessionKey) -> SessionChange | None:
         if self.latest is None:
@@ -162,15 +164,16 @@ class _VideoProgress:
     position_at: datetime | None
     position_session_id: str | None
     received_at: datetime
+    viewing: BatchViewing
     holder: ProgressReport | None = None  # the report that sets the position
     watched: list[tuple[float, float]] = field(default_factory=list)
     capped: list[Piece] = field(default_factory=list)
     seen: WatchedSet | None = None
 
-    def apply(self, report: ProgressReport, is_new: bool) -> None:
+    def apply(self, report: ProgressReport, made_at: datetime, is_new: bool) -> None:
         self.received_at = max(self.received_at, report.received_at)
         if is_new:
-            self._move(report, effective_at(report))
+            self._move(report, made_at)
 
     def _move(self, report: ProgressReport, at: datetime) -> None:
         # Reports are ordered by sequence within a session, by time across sessions.
@@ -206,6 +209,7 @@ class AppliedReport(msgspec.Struct, frozen=True):
 
     place: int
     report: ProgressReport
+    made_at: datetime
     video: VideoKey
     standing: Standing
     is_new: bool
@@ -232,9 +236,9 @@ class Merged:
             report, state = applied.report, states[applied.video]
             if applied.is_new:
                 kind = EVENT_OF_REPORT.get(report.event, PlaybackProgressed)
-                yield _event(kind, report, applied.standing.course_id, state)
+                yield _event(kind, applied, state)
             if completing.get(applied.video) is report:
-                yield _event(PlaybackCompleted, report, applied.standing.course_id, state)
+                yield _event(PlaybackCompleted, applied, state)
 
     def _completing(
         self, states: Mapping[VideoKey, ProgressState]
@@ -276,7 +280,6 @@ class _Batch:
         self._sessions: dict[SessionKey, _SessionProgress] = {}
         self._videos: dict[VideoKey, _VideoProgress] = {}
         self._applied: list[AppliedReport] = []
-        self._viewings: dict[VideoKey, BatchViewing] = {}
 
     def apply(
         self, place: int, key: SessionKey, report: ProgressReport, standing: Standing
@@ -287,24 +290,30 @@ class _Batch:
             session = self._sessions[key] = _session(standing, report)
         if video is None:
             video = self._videos[video_key] = _video(standing, report)
-            self._viewings[video_key] = BatchViewing(standing)
+        viewing = video.viewing
         if session.last_sequence is None:
-            self._viewings[video_key].begun.append(report.received_at.date())
+            viewing.begun.append(report.received_at.date())
+        made_at = effective_at(report)
         is_new = session.apply(report)
-        video.apply(report, is_new)
+        video.apply(report, made_at, is_new)
+        claimed = claimed_pieces(report.watched, standing.duration_s)
         capped: list[Piece] = []
         if self._named_at is None:
             video.watched.extend(report.watched)
         else:
-            capped = _count(self._named_at, key, report, standing, session, video)
+            capped = _count(self._named_at, key, report, claimed, made_at, standing, session, video)
         played: list[Piece] = []
-        if is_new and report.watched:
-            played = _played(report, standing.duration_s, capped)
-            self._viewings[video_key].played += played
+        if is_new and claimed:
+            played = _played(claimed, capped)
+            viewing.played += played
         if is_new and report.quality is not None:
-            session.measure(report, standing, length(played))
-        capped_s = length(capped) / 100
-        self._applied.append(AppliedReport(place, report, video_key, standing, is_new, capped_s))
+            session.measure(report, standing, length(played), made_at)
+            if session.measures is not None and session.measures.had_played:
+                viewing.counted_on = session.measures.day
+        capped_s = length(capped) / 100 if capped else 0.0
+        self._applied.append(
+            AppliedReport(place, report, made_at, video_key, standing, is_new, capped_s)
+        )
 
     def merged(self) -> Merged:
         sessions, videos = sorted(self._sessions.items()), sorted(self._videos.items())
@@ -317,7 +326,7 @@ class _Batch:
             late=[change for change in late if change],
             capped=[change for change in capped if change],
             applied=self._applied,
-            viewings=self._viewings,
+            viewings={key: video.viewing for key, video in videos},
             measured=changes_of(
                 (key, session.measures) for key, session in sessions if session.measures
             ),
@@ -334,29 +343,27 @@ def _count(
     named_at: NamedAt,
     key: SessionKey,
     report: ProgressReport,
+    claimed: list[Piece],
+    made_at: datetime,
     standing: Standing,
     session: _SessionProgress,
     video: _VideoProgress,
 ) -> list[Piece]:
     """Adds to the video what counts of the report; returns what does not."""
-    made_at = effective_at(report)
     if session.account is None and not report.is_believed:
         session.account = account_of(key, standing, made_at, named_at)
     if video.seen is None:
         video.seen = WatchedSet(standing.watched)
     account = None if report.is_believed else session.account
-    counted = count(account, video.seen, report, made_at, standing.duration_s)
+    counted = count(account, video.seen, report, claimed, made_at)
     video.watched.extend(in_seconds(counted.pieces))
     video.capped.extend(counted.capped)
     return counted.capped
 
 
-def _played(
-    report: ProgressReport, duration_s: float | None, capped: Sequence[Piece]
-) -> list[Piece]:
-    """Returns what the report says was played, seen before or not, as far as it may count."""
-    claimed = united(claimed_pieces(report.watched, duration_s))
-    return without(claimed, capped) if capped else claimed
+def _played(claimed: Sequence[Piece], capped: Sequence[Piece]) -> list[Piece]:
+    """Returns what a report says was played, seen before or not, as far as it may count."""
+    return without(united(claimed), capped) if capped else united(claimed)
 
 
 def _session(standing: Standing, first: ProgressReport) -> _SessionProgress:
@@ -364,17 +371,23 @@ def _session(standing: Standing, first: ProgressReport) -> _SessionProgress:
 
 
 def _video(standing: Standing, first: ProgressReport) -> _VideoProgress:
-    return _VideoProgress(standing.position_at, standing.position_session_id, first.received_at)
+    return _VideoProgress(
+        standing.position_at,
+        standing.position_session_id,
+        first.received_at,
+        BatchViewing(standing),
+    )
 
 
 def _event(
-    kind: type[PlaybackEvent], report: ProgressReport, course_id: str, state: ProgressState
+    kind: type[PlaybackEvent], applied: AppliedReport, state: ProgressState
 ) -> PlaybackEvent:
+    report = applied.report
     return kind(
         video_id=report.video_id,
-        course_id=course_id,
+        course_id=applied.standing.course_id,
         user_id=report.user_id,
-        occurred_at=effective_at(report),
+        occurred_at=applied.made_at,
         position_s=report.position_s,
         watched_ratio=state.watched_ratio,
         session_id=report.session_id,

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from db.progress.report_batch import ClaimAccount, SessionKey, Standing
-from events.progress.watched_set import Piece, WatchedSet, claimed_pieces, length
+from events.progress.watched_set import Piece, WatchedSet, length
 from events.reports import ProgressReport
 
 SLACK_S = 10.0
@@ -66,11 +66,11 @@ def count(
     account: ClaimAccount | None,
     watched: WatchedSet,
     report: ProgressReport,
+    claimed: list[Piece],
     made_at: datetime,
-    duration_s: float | None,
 ) -> Counted:
-    """Decides what of a report counts, and enters it; without an account all does."""
-    added = watched.added_by(claimed_pieces(report.watched, duration_s))
+    """Decides what of a report's claim counts, and enters it; without an account all does."""
+    added = watched.added_by(claimed)
     counted = Counted(added, [])
     if account is not None:
         allow(account, made_at, report.received_at, report.rate)

@@ -18,10 +18,13 @@ from db.progress import progress
 from events.erasure import Erasures
 from events.errors import FiguresNotReady
 from events.insight import folding, survey
+from events.insight.addition import Sums
 from events.insight.folding import count_anew, count_some, settle, settle_course
 from events.privacy.pseudonyms import Pseudonyms
 from events.privacy.seal import Seal
 from events.privacy.sealed_people import SealedPeople
+from events.progress import viewing
+from events.progress.viewing import BatchViewing
 from tests.events.insight.conftest import Reporting
 from tests.events.insight.counting import (
     count_rows,
@@ -498,6 +501,69 @@ async def test_whatever_is_reported_the_figures_equal_a_recount(
 
 async def _send(reporting: Reporting, video: UUID, said: dict[str, Any]) -> Any:
     return await reporting.report(video, said.pop("user_id"), *said.pop("watched"), **said)
+
+
+measured = st.lists(
+    st.tuples(st.integers(0, 1), st.lists(st.tuples(report, st.booleans()), max_size=4)),
+    max_size=8,
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(batches=measured)
+async def test_days_have_the_viewers_that_they_have_without_joined_changes(
+    batches: Any,
+    database: Database,
+    library: Any,
+    reporting: Reporting,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    video, unjoined, joined = await library.video(duration_s=float(DURATION_S)), Sums(), Sums()
+
+    def changes_both_ways(*merged: Any) -> Any:
+        with monkeypatch.context() as apart:
+            apart.setattr(BatchViewing, "can_be_joined", lambda *_: False)
+            unjoined.add(changes_of_batch(*merged))
+        found = changes_of_batch(*merged)
+        joined.add(found)
+        return found
+
+    changes_of_batch = viewing.changes
+    reporting.day = 0
+    with monkeypatch.context() as patched:
+        patched.setattr(viewing, "changes", changes_both_ways)
+        for days, reports in batches:
+            reporting.day += days
+            await asyncio.gather(
+                *(
+                    _send(
+                        reporting, video, one | {"quality": {"stalls": 0} if is_measured else None}
+                    )
+                    for one, is_measured in reports
+                )
+            )
+
+    assert (
+        joined.viewers.items()
+        >= {key: users for key, users in unjoined.viewers.items() if users}.items()
+    )
+    assert joined.days == unjoined.days
+    assert _sorted(joined.pieces) == _sorted(unjoined.pieces)
+    compared = await count_anew(database, video, is_repairing=False)
+    assert compared is not None
+    assert compared.differing == ()
+
+
+def _sorted(pieces: Any) -> Any:
+    return {
+        video_id: [sorted(each) for each in (one.gained, one.lost, one.plays)]
+        for video_id, one in pieces.items()
+        if one.gained or one.lost or one.plays
+    }
 
 
 @settings(

@@ -1,13 +1,15 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from db.progress.progress import ProgressState
 from db.progress.report_batch import ClaimAccount, SessionKey, Standing, VideoKey
 from events.progress.database_clock import ClockDifference
+from events.progress.measures import SessionMeasures
 from events.progress.merging import merge, multirange, to_database_clock
 from events.reports import ProgressReport
 
@@ -252,6 +254,26 @@ def test_the_report_that_showed_something_is_the_one_that_completed() -> None:
         ("playback.completed", 9.0),
         ("playback.progress", 2.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("measures", "quality", "counted_on"),
+    [
+        pytest.param(SessionMeasures(played_ms=10), {"stalls": 0}, T0.date(), id="played before"),
+        pytest.param(SessionMeasures(startup_ms=10), {"stalls": 0}, None, id="begun only"),
+        pytest.param(None, {"stalls": 0}, None, id="measures first"),
+        pytest.param(SessionMeasures(played_ms=10), None, None, id="measures no more"),
+    ],
+)
+def test_who_has_played_in_a_session_before_is_a_viewer_of_its_day(
+    measures: SessionMeasures | None, quality: Any, counted_on: date | None
+) -> None:
+    stored = None if measures is None else msgspec.json.encode(measures).decode()
+    standing = replace(NEW, last_sequence=1, started_at=T0, measures=stored)
+
+    merged = merge([report(2, watched=((0.0, 5.0),), quality=quality)], {KEY: standing})
+
+    assert merged.viewings[KEY.video].counted_on == counted_on
 
 
 def test_a_session_that_measures_changes_figures_and_has_moments() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +70,22 @@ def test_what_nobody_reported_but_counts_is_played_once() -> None:
     ]
 
 
+def test_pieces_that_are_joined_before_others_gain_what_lay_between() -> None:
+    seen = viewing((0.0, 2.0), (3.0, 5.0), (8.0, 9.0), played=[(200, 300)])
+
+    assert changed(seen, (0.0, 5.0), (8.0, 9.0)) == [
+        change(watched_cs=100, gained=[(200, 300)], plays=[(200, 300)])
+    ]
+
+
+def test_the_end_of_a_piece_moves_before_others() -> None:
+    seen = viewing((0.0, 2.0), (8.0, 9.0), played=[(200, 300)])
+
+    assert changed(seen, (0.0, 3.0), (8.0, 9.0)) == [
+        change(watched_cs=100, gained=[(200, 300)], plays=[(200, 300)])
+    ]
+
+
 def test_pieces_that_were_dropped_are_lost() -> None:
     assert changed(viewing((0.0, 2.0), (5.0, 6.0)), (0.0, 2.0)) == [
         change(watched_cs=-100, lost=[(500, 600)])
@@ -85,6 +102,63 @@ def test_sessions_and_completions_count_on_their_own_days() -> None:
     ]
     assert changed(viewing(), completed_at=late) == [change(YESTERDAY, completions=1)]
     assert changed(viewing(completed_at=late), completed_at=late) == []
+
+
+def test_viewers_of_the_day_who_play_on_are_one_change() -> None:
+    seen = {
+        VideoKey(user, VIDEO): viewing((0.0, 2.0), played=[(200, stop)], counted_on=TODAY)
+        for user, stop in (("ada", 500), ("bob", 300))
+    }
+    states = {
+        key: ProgressState(0.0, 0.0, 0.0, ((0.0, stop),), None, NOON)
+        for key, stop in zip(seen, (5.0, 3.0), strict=True)
+    }
+    pieces = [(200, 500), (200, 300)]
+
+    [found] = changes(seen, states)
+
+    assert found == ViewingChange(VIDEO, "ada", TODAY, 400, gained=pieces, plays=pieces)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "more"),
+    [
+        pytest.param([(0.0, 2.0)], [(0.0, 4.0)], {"counted_on": YESTERDAY}, id="another day"),
+        pytest.param([(0.0, 2.0)], [(0.0, 4.0)], {}, id="not known"),
+        pytest.param([(0.0, 2.0)], [(0.0, 4.0)], {"begun": [TODAY]}, id="a session begins"),
+        pytest.param([(0.0, 2.0), (5.0, 6.0)], [(0.0, 4.0)], {}, id="something is lost"),
+        pytest.param([(30.0, 31.0)], [(0.0, 4.0)], {}, id="nothing that counts"),
+        pytest.param([], [(0.0, 4.0)], {}, id="nothing seen"),
+    ],
+)
+def test_who_changes_more_than_what_was_played_has_a_change_of_their_own(
+    before: Any, after: Any, more: Any, request: pytest.FixtureRequest
+) -> None:
+    is_counted = request.node.callspec.id not in ("another day", "not known")
+    other, own = VideoKey("ada", VIDEO), VideoKey("bob", VIDEO)
+    more = {"counted_on": TODAY if is_counted else None, **more}
+    seen = {
+        other: viewing((0.0, 2.0), played=[(200, 300)], counted_on=TODAY),
+        own: viewing(*before, played=[(200, 400)], **more),
+    }
+    states = {
+        other: ProgressState(0.0, 0.0, 0.0, ((0.0, 3.0),), None, NOON),
+        own: ProgressState(0.0, 0.0, 0.0, tuple(after), None, NOON),
+    }
+
+    assert {change.user_id for change in changes(seen, states)} == {"ada", "bob"}
+
+
+def test_who_completes_has_a_change_of_their_own() -> None:
+    seen = viewing((0.0, 2.0), played=[(200, 500)], counted_on=TODAY)
+
+    [found] = changed(seen, (0.0, 5.0), completed_at=NOON)
+
+    assert found.completions == 1
+
+
+def test_who_is_counted_and_plays_nothing_changes_nothing() -> None:
+    assert changed(viewing((0.0, 5.0), counted_on=TODAY), (0.0, 5.0)) == []
 
 
 def numbers(pieces: Any) -> set[int]:
