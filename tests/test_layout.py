@@ -49,7 +49,7 @@ def test_storage_work_leaves_the_loop_through_one_door() -> None:
         if re.search(r"\b(run_in_executor|to_thread)\(", path.read_text())
     }
 
-    assert found == OFF_THE_LOOP
+    assert found == OFF_THE_LOOP, "leave the loop through storage/disk.py"
 
 
 def test_no_group_of_an_expression_is_possessive() -> None:
@@ -94,18 +94,19 @@ def _imports(name: str) -> set[str]:
 
 @pytest.mark.parametrize("variable", SETTINGS)
 def test_each_setting_stands_in_the_page_of_settings(variable: str) -> None:
-    assert f"`{variable}`" in CONFIGURATION
+    assert f"`{variable}`" in CONFIGURATION, "run `make docs`"
 
 
 @pytest.mark.parametrize("one", declared(handlers), ids=lambda one: f"{one.method} {one.path}")
 def test_each_endpoint_stands_in_the_page_of_routes(one: Endpoint) -> None:
-    assert re.search(rf"`[A-Z, ]*\b{one.method}\b[A-Z, ]* {re.escape(one.path)}`", API)
+    row = rf"`[A-Z, ]*\b{one.method}\b[A-Z, ]* {re.escape(one.path)}`"
+    assert re.search(row, API), "run `make docs`"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_package_faces_hold_no_code(package: str) -> None:
     for face in (ROOT / package).rglob("__init__.py"):
-        assert face.read_text().count("\n") <= 1
+        assert face.read_text().count("\n") <= 1, f"{face}: a docstring of one line, no code"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -115,7 +116,7 @@ def test_one_word_for_each_thing(package: str) -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.ExceptHandler(name=str(name)):
-                    assert name in {"exc", "group"}, f"{path}:{node.lineno}"
+                    assert name in {"exc", "group"}, f"{path}:{node.lineno}: name it exc"
                 case ast.Name(id=name) | ast.arg(arg=name):
                     assert name not in {"tx", "LOG", "LOGGER"}, f"{path}:{node.lineno}"
 
@@ -129,7 +130,8 @@ def test_each_public_class_name_exists_once() -> None:
                     place = f"{path.relative_to(ROOT)}:{node.lineno}"
                     found.setdefault(node.name, []).append(place)
 
-    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+    twice = {name: places for name, places in found.items() if len(places) > 1}
+    assert twice == {}, "rename one of them"
 
 
 def test_the_released_packages_are_those_of_the_tree() -> None:
@@ -138,4 +140,5 @@ def test_the_released_packages_are_those_of_the_tree() -> None:
     found = [face.parent for package in PACKAGES for face in (ROOT / package).rglob("__init__.py")]
 
     listed = setup["options"]["packages"].split()
-    assert sorted(listed) == sorted(".".join(one.relative_to(ROOT).parts) for one in found)
+    expected = sorted(".".join(one.relative_to(ROOT).parts) for one in found)
+    assert sorted(listed) == expected, "list it under `packages` in setup.cfg"

@@ -32,4 +32,5 @@ def test_every_page_is_linked_from_the_index_of_its_folder_or_the_readme() -> No
     }
     pages: set[Path] = {page for page in DOCS.rglob("*.md") if page.name != "README.md"}
 
-    assert {page for page in pages if page not in linked} == set()
+    lost = {str(page.relative_to(root)) for page in pages if page not in linked}
+    assert lost == set(), "link it from README.md or from the README.md of its folder"

@@ -94,4 +94,4 @@ def test_each_wing_stands_in_the_page_of_the_architecture(floor: str) -> None:
     }
     named = set(re.findall(r"`(\w+)/`", (ROOT / "docs" / "architecture.md").read_text()))
 
-    assert wings - named == set()
+    assert wings - named == set(), "name it in docs/architecture.md, under Wings"

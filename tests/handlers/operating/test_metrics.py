@@ -254,8 +254,8 @@ async def test_page_defines_every_metric_as_the_service_does(shared_service: Ser
     }
     defined = {line for line in PAGE.read_text().splitlines() if line.startswith("| `")}
 
-    assert sorted(told - defined) == []
-    assert sorted(defined - told) == []
+    assert sorted(told - defined) == [], "add these rows to docs/metrics.md"
+    assert sorted(defined - told) == [], "no such metric: remove these rows from docs/metrics.md"
 
 
 def name_of(family: Metric) -> str:
