@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Job } from "../../src/studio/uploads/job.ts";
+import { type Job, mayResume } from "../../src/studio/uploads/job.ts";
 import { AT_ONCE, UploadQueue } from "../../src/studio/uploads/queue.ts";
 import type { JobStore, KeptFile } from "../../src/studio/uploads/store.ts";
 import type { TransferHooks } from "../../src/studio/uploads/transfer.ts";
@@ -180,6 +180,31 @@ test("goes on once the teacher has signed in again", async () => {
   await settle();
 
   expect(states(later)).toEqual(["a sending"]);
+});
+
+test("goes on in the same page, too, once the teacher says so", async () => {
+  const queue = await filled("a.mp4");
+  sendings[0]?.hooks.failed(401, "invalid-token", "Please sign in.");
+  const job = queue.jobs.value[0] as Job;
+  expect(mayResume(job)).toBe(true);
+
+  await queue.resume(job.id);
+  await settle();
+
+  expect(states(queue)).toEqual(["a sending"]);
+  expect(mayResume(queue.jobs.value[0] as Job)).toBe(false);
+});
+
+test.each([
+  ["paused", null, true],
+  ["lost", "no-permission", true],
+  ["lost", "file-gone", false],
+  ["lost", "file-changed", false],
+  ["refused", "invalid-token", false],
+] as const)("%s by %s may be resumed: %s", async (state, code, expected) => {
+  const queue = await filled("a.mp4");
+  const job = queue.jobs.value[0] as Job;
+  expect(mayResume({ ...job, state, trouble: code && { code, detail: "" } })).toBe(expected);
 });
 
 test("a pause stops the transfer and frees its place", async () => {

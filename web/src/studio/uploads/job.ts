@@ -42,6 +42,10 @@ export interface Target {
   title?: string;
 }
 
+/** The code of a sign-in that has ended. */
+export const SIGNED_OUT = "invalid-token";
+const RESUMABLE = new Set(["no-permission", SIGNED_OUT]);
+
 /** What the server may say again after a while. */
 const PASSING = new Set([0, 408, 409, 423, 429, 460]);
 
@@ -58,6 +62,11 @@ export function ratioOf({ offset, size }: Job): number {
 }
 
 /** Those that end by themselves or by the server's word. */
+/** True where the teacher says when it goes on: after a pause, a permission or a new sign-in. */
+export function mayResume({ state, trouble }: Job): boolean {
+  return state === "paused" || (state === "lost" && RESUMABLE.has(trouble?.code ?? ""));
+}
+
 export function isOver({ state }: Job): boolean {
   return state === "sent" || state === "refused";
 }

@@ -4,7 +4,15 @@
 import { type Signal, signal } from "@preact/signals";
 import { type Channel, lockManager, openChannel } from "../../browser/between_pages.ts";
 import { Files } from "./files.ts";
-import { isOver, isPassing, isSameFile, type Job, type Target, type Trouble } from "./job.ts";
+import {
+  isOver,
+  isPassing,
+  isSameFile,
+  type Job,
+  SIGNED_OUT,
+  type Target,
+  type Trouble,
+} from "./job.ts";
 import { byName, titleFromName } from "./names.ts";
 import type { JobStore } from "./store.ts";
 import type { StartTransfer, Transfer } from "./transfer.ts";
@@ -12,7 +20,6 @@ import type { StartTransfer, Transfer } from "./transfer.ts";
 export const AT_ONCE = 2;
 const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 30_000;
-const SIGNED_OUT = "invalid-token";
 const SAVE_EVERY_MS = 1_000; // the server knows the offset; the disk's is only for showing
 
 export interface DroppedFile {

@@ -9,7 +9,7 @@ import { bytes, text } from "../../texts/texts.ts";
 import { useStudio } from "../parts/context.ts";
 import { FileButton } from "../parts/file_button.tsx";
 import { videoAddress } from "../service/routes.ts";
-import { isOver, type Job, ratioOf } from "./job.ts";
+import { isOver, type Job, mayResume, ratioOf } from "./job.ts";
 import { ACCEPT } from "./names.ts";
 import { stateInWords } from "./words.ts";
 
@@ -82,7 +82,6 @@ function JobActions({ job }: { job: Job }) {
   const { id, state, title, trouble } = job;
   const needsFile = state === "lost" && trouble?.code === "file-gone";
   const isGoing = state === "queued" || state === "sending" || state === "waiting";
-  const mayResume = state === "paused" || (state === "lost" && trouble?.code === "no-permission");
   return (
     <div class="job__actions">
       {isGoing && (
@@ -94,7 +93,7 @@ function JobActions({ job }: { job: Job }) {
           <Icon name="pause" />
         </Button>
       )}
-      {mayResume && (
+      {mayResume(job) && (
         <Button
           kind="icon"
           label={text("studio.resumeThing", { name: title })}
