@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from db.pool import Database, open_database
 from events.log import log
+from events.log.retention import Retention
 from events.log.types import EnrollmentChanged, Event, PlaybackProgressed
 from events.reports import ProgressReport
 from events.upkeep.pairing import pair
@@ -73,6 +74,16 @@ class Library:
     async def _run(self, sql: str, *parameters: Any) -> None:
         async with self.database.transaction() as transaction:
             await transaction.execute(sql, parameters)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def retention(database: Database) -> Retention:
+    return Retention(database, 7 * 86400, 86400, 90 * 86400)
 
 
 @pytest.fixture

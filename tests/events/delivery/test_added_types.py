@@ -19,16 +19,6 @@ VIDEO = UUID(int=16 << 96)
 OF_ONE = {"course_id": "c1", "user_id": "u"}
 
 
-@pytest.fixture
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-@pytest.fixture
-def retention(database: Database) -> Retention:
-    return Retention(database, 7 * 86400, 86400, 90 * 86400)
-
-
 def event(name: str) -> Event:
     at = datetime.now(UTC)
     if name == ENROLLMENT:

@@ -46,18 +46,8 @@ LEAVES = "SELECT tableoid::regclass::text AS name, count(*) AS count FROM event_
 
 
 @pytest.fixture
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-@pytest.fixture
 def hour(now: datetime) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0) - 5 * HOUR
-
-
-@pytest.fixture
-def retention(database: Database) -> Retention:
-    return Retention(database, 7 * 86400, 86400, 90 * 86400)
 
 
 @pytest.fixture

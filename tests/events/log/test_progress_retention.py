@@ -26,16 +26,6 @@ ADMIN = Scope("boss", is_privileged=True)
 TABLES_OF = "SELECT tableoid::regclass::text AS name FROM event_log WHERE id = ANY(%s) ORDER BY id"
 
 
-@pytest.fixture
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-@pytest.fixture
-def retention(database: Database) -> Retention:
-    return Retention(database, 7 * 86400, 86400, 90 * 86400)
-
-
 def changed(version: int) -> EnrollmentChanged:
     return EnrollmentChanged(
         course_id="c1", user_id="u", occurred_at=datetime.now(UTC), role=None, version=version

@@ -26,16 +26,6 @@ def dsn(cluster: EmbeddedPostgres) -> Iterator[str]:
         yield made
 
 
-@pytest.fixture
-def retention(database: Database) -> Retention:
-    return Retention(database, 7 * 86400, 86400, 90 * 86400)
-
-
-@pytest.fixture
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 def changed(version: int) -> EnrollmentChanged:
     return EnrollmentChanged(
         course_id="c1", user_id="u", occurred_at=datetime.now(UTC), role=None, version=version
