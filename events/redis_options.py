@@ -12,7 +12,7 @@ FAILURES = (RedisError, OSError, TimeoutError, *_FOREIGN_ANSWERS)
 
 
 def redis_options(client_name: str, timeout_s: float) -> dict[str, Any]:
-    """Each call fails after the time-out, and is not repeated."""
+    """Each round trip fails after the time-out, and is not repeated; callers bound the whole."""
     return {
         "client_name": client_name,
         "socket_timeout": timeout_s,

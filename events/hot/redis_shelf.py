@@ -52,6 +52,7 @@ class RedisShelf:
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S, kind: Kind[Any] = VIDEOS) -> None:
         self.failure_count = 0
+        self._timeout_s = timeout_s
         self._kind = kind
         self._away_until_s = 0.0
         self._waiting_count = 0
@@ -110,11 +111,12 @@ class RedisShelf:
 
     async def _call(self, call: Callable[[], Awaitable[_T]]) -> _T | None:
         try:
-            return await call()
+            async with asyncio.timeout(self._timeout_s):  # of all round trips together
+                return await call()
         except FAILURES as exc:
             self._away_until_s = time.monotonic() + AWAY_S
             self.failure_count += 1
-            logger.debug("facts are not shared for a second: %s", exc)
+            logger.debug("facts are not shared for a second: %s", str(exc) or "too slow")
             return None
 
 

@@ -3,7 +3,9 @@
 A cluster (`CLUSTER`) is not supported: the keys are read together.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from redis.asyncio import Redis
@@ -20,30 +22,38 @@ MAX_PROCESSES = 1024
 
 
 class RedisBoard:
-    """Two round trips for an exchange. Connects at the first, and again after a failure."""
+    """Two round trips for an exchange. Connects at the first, and again after a failure.
+
+    `timeout_s` bounds the whole of a call, connecting included.
+    """
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         self._redis: Any = Redis.from_url(
             url, max_connections=2, **redis_options("coursestream", timeout_s)
         )
 
     async def exchange(self, process_id: str, posting: bytes) -> Mapping[str, bytes]:
-        try:
+        async with self._bounded():
             return await self._exchange(process_id, posting)
-        except FAILURES as exc:
-            raise BoardUnavailable(str(exc)) from exc
 
     async def remove(self, process_id: str) -> None:
-        try:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.delete(PREFIX + process_id)
-                pipeline.srem(PROCESSES, process_id)
-                await pipeline.execute()
-        except FAILURES as exc:
-            raise BoardUnavailable(str(exc)) from exc
+        async with self._bounded(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.delete(PREFIX + process_id)
+            pipeline.srem(PROCESSES, process_id)
+            await pipeline.execute()
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+    @asynccontextmanager
+    async def _bounded(self) -> AsyncIterator[None]:
+        """One time-out for all round trips. Raises: BoardUnavailable."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                yield
+        except FAILURES as exc:
+            raise BoardUnavailable(str(exc) or f"no answer in {self._timeout_s:g} s") from exc
 
     async def _exchange(self, process_id: str, posting: bytes) -> dict[str, bytes]:
         async with self._redis.pipeline(transaction=False) as pipeline:

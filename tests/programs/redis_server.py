@@ -1,8 +1,9 @@
 """The redis-server of Debian, or Valkey from PyPI, on a port of its own, without a disk."""
 
+import asyncio
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -56,3 +57,26 @@ def running_redis(directory: Path, kind: Kind = "redis") -> Iterator[RedisServer
         yield server
     finally:
         server.kill()
+
+
+@asynccontextmanager
+async def slowed(server: RedisServer, answer_s: float) -> AsyncIterator[str]:
+    """The address of a way to the server on which each answer takes so much longer."""
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, questions = await asyncio.open_connection("127.0.0.1", server.port)
+        asking = asyncio.create_task(_copy(reader, questions))
+        await _copy(answers, writer, answer_s)
+        await asking
+
+    async with await asyncio.start_server(pass_on, "127.0.0.1", 0) as way:
+        yield f"redis://127.0.0.1:{way.sockets[0].getsockname()[1]}/0"
+
+
+async def _copy(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_s: float = 0.0
+) -> None:
+    with closing(writer), suppress(ConnectionError):
+        while text := await reader.read(1 << 16):
+            await asyncio.sleep(delay_s)
+            writer.write(text)

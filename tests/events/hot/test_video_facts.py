@@ -22,7 +22,7 @@ from events.hot.video_facts import VideoReader
 from events.log.types import VideoDeleted, VideoUpdated
 from tests.events.hot.test_entries import VIDEO
 from tests.harness.waiting import wait_until
-from tests.programs.redis_server import RedisServer
+from tests.programs.redis_server import RedisServer, slowed
 
 SLOW_S = 0.05
 
@@ -206,6 +206,18 @@ async def test_a_redis_that_hangs_holds_nobody_up_for_long(
         assert facts.failure_count <= 2, "a look, and the putting of what was read"
         assert time.monotonic() - began_s < 20 * SLOW_S
         await facts.stop()
+
+
+async def test_all_round_trips_for_a_fact_have_one_time_out(
+    redis_server: RedisServer, shelf: RedisShelf
+) -> None:
+    await shelf.put(VIDEO.id, VIDEOS.encode(VIDEO))
+    async with slowed(redis_server, 0.2) as url:
+        slow = RedisShelf(url, timeout_s=0.3)
+
+        assert await slow.get(VIDEO.id) is None
+        assert slow.failure_count == 1
+        await slow.close()
 
 
 async def test_without_redis_facts_are_the_databases(library: Any, database: Database) -> None:

@@ -14,6 +14,7 @@ from itertools import count
 import msgspec
 import pytest
 
+from events.errors import BoardUnavailable
 from events.usage import memory_board as memory_board_module
 from events.usage import redis_board as redis_board_module
 from events.usage.board import LEASE_S, Board
@@ -29,7 +30,7 @@ from events.usage.postings import Others, Posting
 from events.usage.redis_board import RedisBoard
 from handlers.access.rate_limits import BURST, UserBuckets
 from tests.harness.waiting import wait_until
-from tests.programs.redis_server import RedisServer, running_redis
+from tests.programs.redis_server import RedisServer, running_redis, slowed
 
 RATE, STREAMS = 50, 8
 MINUTE_S = 60.0
@@ -321,6 +322,16 @@ async def test_a_redis_that_hangs_holds_nobody_up(clock: Clock) -> None:
 
         assert one.exchange.failure_count == 1
         await one.exchange.stop()
+
+
+async def test_all_round_trips_of_an_exchange_have_one_time_out(redis_server: RedisServer) -> None:
+    async with slowed(redis_server, 0.2) as url:
+        board = RedisBoard(url, timeout_s=0.3)
+        with pytest.raises(BoardUnavailable, match=r"no answer in 0\.3 s"):
+            await board.exchange("slow", b"")
+        with pytest.raises(BoardUnavailable):
+            await board.remove("slow")
+        await board.close()
 
 
 class FullBoard:
