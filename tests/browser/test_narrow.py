@@ -15,6 +15,7 @@ SETTINGS = {"RENDITIONS": "none"}
 NARROW = ViewportSize(width=320, height=640)
 TITLE = "Thermodynamik_und_Statistische_Mechanik_Vorlesung_03_final_v2_komprimiert_2026_Winter"
 STUDENT = "the_longest_name_that_a_directory_of_a_university_may_give_03122"
+ARABIC = "مقدمة في الفيزياء (1): السرعة!"
 CAPTIONS = f"WEBVTT\n\n01:00:00.000 --> 01:00:01.000\n{TITLE}\n"
 # What is read or pressed beyond the page, or beyond what cuts it off; not what scrolls in a strip.
 CUT = """() => {
@@ -44,6 +45,21 @@ COVERED = """() => [...document.querySelectorAll('.masthead a')].filter((one) =>
     const { right, top, height } = one.getBoundingClientRect();
     return !one.contains(document.elementFromPoint(right - 2, top + height / 2));
 }).map((one) => one.outerHTML)"""
+# Text that is written from right to left and stands in the order of the English around it.
+TURNED = """() => {
+    const roots = [document.body, ...[...document.querySelectorAll('*')]
+        .map((one) => one.shadowRoot).filter((root) => root)];
+    const texts = (root) => {
+        const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+        const found = [];
+        while (walk.nextNode()) found.push(walk.currentNode);
+        return found;
+    };
+    const isTurned = (one) => /(?<!\\u2068)مقدمة/.test(one.data) &&
+        getComputedStyle(one.parentElement).direction !== 'rtl';
+    return roots.flatMap(texts).filter((one) => isTurned(one))
+        .map((one) => one.parentElement.outerHTML);
+}"""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -140,3 +156,33 @@ async def test_a_menu_that_opens_is_in_sight(studio: Studio, video_id: str) -> N
 
     for item in await page.get_by_role("menuitem").all():
         await expect(item).to_be_in_viewport(ratio=1)
+
+
+# The last one: it gives all another name.
+async def test_titles_from_right_to_left_are_read_so(studio: Studio, video_id: str) -> None:
+    chapters = f"WEBVTT\n\n00:00.000 --> 00:09.000\n{ARABIC}\n"
+    async with studio.serve.client("root", "admin") as admin:
+        course, video = "/api/v1/courses/long", f"/api/v1/videos/{video_id}"
+        await call(admin, "PUT", course, json={"title": ARABIC})
+        module = {"title": ARABIC, "position": 1}
+        await call(admin, "PUT", f"{course}/modules/long-m1", json=module)
+        await call(admin, "PATCH", video, json={"title": ARABIC})
+        for track in ("captions/en", "chapters"):
+            async with admin.put(f"{video}/{track}", data=chapters) as answer:
+                assert answer.status == 200
+    found = {}
+    for user_id, pages in ((STUDENT, STUDENTS_PAGES), ("tess", TEACHERS_PAGES)):
+        page = await studio.open(user_id, "/")
+        await expect(page.locator(".masthead .avatar")).to_be_visible()
+        for name, (path, shown) in pages.items():
+            await page.goto(f"{studio.serve.url}{path.format(video=video_id)}")
+            await expect(page.locator(shown).first).to_be_visible()
+            if name == "watch":
+                await until(page, f"{VIDEO}.readyState >= 1")
+                await page.keyboard.press("t")
+                await expect(page.locator(".panel .words")).to_have_text(ARABIC)
+            await until(page, "!document.querySelector('.skeleton')")
+            found[name] = await page.evaluate(TURNED)
+        await page.close()
+
+    assert found == {name: [] for name in found}

@@ -31,7 +31,12 @@ export class Bar {
     ariaLabel: playerText("bar.volume"),
   });
   #time = el("span", { className: "time" });
-  #chapter = el("button", { type: "button", className: "chapter", hidden: true });
+  #chapterTitle = el("bdi");
+  #chapter = el(
+    "button",
+    { type: "button", className: "chapter", hidden: true },
+    this.#chapterTitle,
+  );
   #badge = el("span", { className: "rate", hidden: true });
   menu: Menu;
   timeline: Timeline;
@@ -180,6 +185,6 @@ export class Bar {
     this.#time.textContent = `${clock(currentTime)} /\u00a0${length}`;
     const chapter = this.#chapters[cueIndexAt(this.#chapters, currentTime)];
     this.#chapter.hidden = !chapter;
-    this.#chapter.textContent = plainText(chapter?.text ?? "");
+    this.#chapterTitle.textContent = plainText(chapter?.text ?? "");
   }
 }

@@ -35,7 +35,7 @@ export class CaptionView {
     const cues = all.filter((cue) => cue.startTime <= currentTime && currentTime < cue.endTime);
     this.element.replaceChildren(
       ...cues.map((cue) => {
-        const line = el("span", { className: "cue" });
+        const line = el("span", { className: "cue", dir: "auto" });
         line.append(cue.getCueAsHTML());
         return el("p", {}, line);
       }),

@@ -190,7 +190,7 @@ export class Timeline {
     const isSeen = this.#watched.some(([from, to]) => from <= placeS && placeS < to);
     const seen = isSeen && ` · ${playerText("timeline.wasSeen")}`;
     const lines = [
-      el("span", { className: "chapter" }, this.#chapterAt(placeS)),
+      el("span", { className: "chapter", dir: "auto" }, this.#chapterAt(placeS)),
       el("span", {}, clock(placeS), seen && el("span", { className: "was-seen" }, seen)),
     ];
     this.#label.replaceChildren(...lines);

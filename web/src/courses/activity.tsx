@@ -93,7 +93,11 @@ function EntryView({ entry, title }: { entry: Entry; title: string | null }) {
       <span class="activity__words">
         <span class="activity__who">{entry.userId}</span>
         <span class="quiet number">{place(entry)}</span>
-        {title && <span class="activity__what quiet">{title}</span>}
+        {title && (
+          <span class="activity__what quiet" dir="auto">
+            {title}
+          </span>
+        )}
         <ProgressBar
           value={entry.ratio ?? 0}
           label={text("activity.seen", { share: percent(entry.ratio) })}

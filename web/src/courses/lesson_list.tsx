@@ -41,7 +41,9 @@ function Row({ lesson, api, isTaught, isCurrent }: RowProps) {
     <>
       <Picture video={lesson} api={api} />
       <span class="lesson__words">
-        <span class="lesson__title">{lesson.title}</span>
+        <span class="lesson__title" dir="auto">
+          {lesson.title}
+        </span>
         <LessonChip lesson={lesson} isTaught={isTaught} />
         <Bar lesson={lesson} />
       </span>

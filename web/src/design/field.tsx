@@ -60,7 +60,9 @@ export function TextField({ label, hint, error, onInput, ...input }: TextFieldPr
       label={label}
       hint={hint}
       error={error}
-      control={(attributes) => <input type="text" onInput={tell} {...input} {...attributes} />}
+      control={(attributes) => (
+        <input type="text" dir="auto" onInput={tell} {...input} {...attributes} />
+      )}
     />
   );
 }

@@ -44,7 +44,9 @@ function Question({ lessons, answer }: QuestionProps) {
     >
       <ul>
         {lessons.map(({ videoId, title }) => (
-          <li key={videoId}>{title}</li>
+          <li key={videoId}>
+            <bdi>{title}</bdi>
+          </li>
         ))}
       </ul>
       <p>{text("signIn.keptText", { count, size })}</p>

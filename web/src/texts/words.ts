@@ -2,6 +2,10 @@
 
 import type { Plural } from "./catalogue.ts";
 
+// Hebrew, Arabic and their neighbours; of the pages' own languages none is among them.
+const RIGHT_TO_LEFT =
+  /[\u0590-\u08ff\ufb1d-\ufdfd\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
 type Values = Readonly<Record<string, string | number>>;
 
 /** The first language that is wanted and there is a catalogue of. */
@@ -23,8 +27,13 @@ export function fill(catalogue: object, tag: string, path: string, values: Value
   const form = typeof found === "string" ? found : formOf(found as Plural, tag, values.count);
   return form.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const value = values[name] ?? "";
-    return typeof value === "number" ? new Intl.NumberFormat(tag).format(value) : value;
+    return typeof value === "number" ? new Intl.NumberFormat(tag).format(value) : isolated(value);
   });
+}
+
+/** A title that is written from right to left, so that it turns no words around it. */
+function isolated(value: string): string {
+  return RIGHT_TO_LEFT.test(value) ? `\u2068${value}\u2069` : value;
 }
 
 function formOf(forms: Plural, tag: string, count: string | number | undefined): string {

@@ -16,6 +16,12 @@ describe("a text", () => {
   it("has its values filled in", () =>
     expect(text("home.done", { done: 3, all: "12" })).toBe("3 of 12 completed"));
 
+  it("is not turned around by a title from right to left", () => {
+    const stoppedIn = (title: string) => text("dashboard.stoppedIn", { title, time: "0:12" });
+    expect(stoppedIn("مقدمة 1")).toBe("\u2068مقدمة 1\u2069, 0:12");
+    expect(stoppedIn("Optics 1")).toBe("Optics 1, 0:12");
+  });
+
   it.each([
     [0, "0 Lektionen gefunden"],
     [1, "1 Lektion gefunden"],

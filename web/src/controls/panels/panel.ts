@@ -17,6 +17,7 @@ export class Panel {
   #marked = -2;
   #search = el("input", {
     type: "search",
+    dir: "auto",
     placeholder: playerText("panel.search"),
     ariaLabel: playerText("panel.searchLabel"),
   });
@@ -130,7 +131,7 @@ export class Panel {
       "button",
       { type: "button", onclick: () => this.#commands.seekTo(startS) },
       el("span", { className: "at" }, clock(startS)),
-      el("span", { className: "words" }, ...words),
+      el("span", { className: "words", dir: "auto" }, ...words),
     );
     button.dataset.index = String(index);
     return el("li", {}, button);

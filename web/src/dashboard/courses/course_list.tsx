@@ -75,7 +75,9 @@ function CourseCard({ course: { id, title } }: { course: CourseSummary }) {
   return (
     <li class="figure-card card">
       <h2>
-        <a href={courseFiguresAddress(id)}>{title}</a>
+        <a href={courseFiguresAddress(id)}>
+          <bdi>{title}</bdi>
+        </a>
       </h2>
       {error && !value ? (
         <p class="quiet">{text("dashboard.notLoaded")}</p>

@@ -61,7 +61,9 @@ function CourseHeading({ courseId, title }: { courseId: string; title: string })
         <p class="crumb">
           <a href="/dashboard">{text("dashboard.title")}</a>
         </p>
-        <h1>{title}</h1>
+        <h1>
+          <bdi>{title}</bdi>
+        </h1>
       </div>
       <ButtonLink kind="quiet" href={`/studio/courses/${encodeURIComponent(courseId)}`}>
         <Icon name="pencil" />

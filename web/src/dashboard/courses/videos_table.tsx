@@ -80,7 +80,9 @@ function Rows({ rows }: { rows: readonly VideoRow[] }) {
           {rows.map((row) => (
             <tr key={row.video_id}>
               <th scope="row">
-                <a href={videoFiguresAddress(row.video_id)}>{row.title}</a>
+                <a href={videoFiguresAddress(row.video_id)}>
+                  <bdi>{row.title}</bdi>
+                </a>
               </th>
               <td>{number(row.viewers)}</td>
               <td>

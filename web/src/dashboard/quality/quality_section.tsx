@@ -189,7 +189,12 @@ interface NameProps extends Pick<RowsProps, "group" | "titles"> {
 }
 
 function Name({ group, of, titles }: NameProps) {
-  if (group === "videos") return <a href={videoFiguresAddress(of)}>{titles?.get(of) ?? of}</a>;
+  if (group === "videos")
+    return (
+      <a href={videoFiguresAddress(of)}>
+        <bdi>{titles?.get(of) ?? of}</bdi>
+      </a>
+    );
   if (group === "days") return <>{day(of)}</>;
   if (group === "devices" && isDevice(of)) return <>{text(`dashboard.quality.devices.${of}`)}</>;
   if (of === "unknown") return <>{text("dashboard.quality.unknown")}</>;

@@ -62,7 +62,9 @@ function Popular({ rows }: { rows: readonly PopularRow[] }) {
             {pages.shown.map((row) => (
               <tr key={row.video_id}>
                 <th scope="row">
-                  <a href={videoFiguresAddress(row.video_id)}>{row.title}</a>
+                  <a href={videoFiguresAddress(row.video_id)}>
+                    <bdi>{row.title}</bdi>
+                  </a>
                 </th>
                 <td>{number(row.viewers)}</td>
                 <td>{timeSum(row.watched_seconds)}</td>

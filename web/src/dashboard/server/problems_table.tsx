@@ -78,5 +78,9 @@ function Reason({ problem: { code, detail } }: { problem: Problem }) {
 
 function Subject({ problem: { kind, subject_id: id, title } }: { problem: Problem }) {
   if (kind === "webhook") return <>{id}</>;
-  return <a href={`/studio/videos/${encodeURIComponent(id)}?view=file`}>{title ?? id}</a>;
+  return (
+    <a href={`/studio/videos/${encodeURIComponent(id)}?view=file`}>
+      <bdi>{title ?? id}</bdi>
+    </a>
+  );
 }

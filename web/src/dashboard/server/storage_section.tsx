@@ -88,7 +88,9 @@ function Courses({ courses, used }: CoursesProps) {
           {courses.map((course) => (
             <tr key={course.course_id}>
               <th scope="row">
-                <a href={courseFiguresAddress(course.course_id)}>{course.title}</a>
+                <a href={courseFiguresAddress(course.course_id)}>
+                  <bdi>{course.title}</bdi>
+                </a>
               </th>
               <td>{bytes(course.bytes)}</td>
               <td>{percent(used ? course.bytes / used : 0)}</td>

@@ -32,7 +32,9 @@ export function SessionPage({ sessionId, userId }: { sessionId: string; userId: 
           <p class="crumb">
             <a href={sessionsAddress({ userId, day: "" })}>{text("dashboard.sessions.title")}</a>
           </p>
-          <h1>{value.title}</h1>
+          <h1>
+            <bdi>{value.title}</bdi>
+          </h1>
           <p class="quiet">
             {text("dashboard.sessions.by", {
               user: value.user_id,

@@ -146,7 +146,9 @@ function Rows({ rows, userId }: { rows: readonly SessionRow[]; userId: string })
               <th scope="row">
                 <a href={sessionAddress(row.session_id, userId)}>{dateTime(row.started_at)}</a>
               </th>
-              <td class="table__name">{row.title}</td>
+              <td class="table__name">
+                <bdi>{row.title}</bdi>
+              </td>
               <td class="wide-only quiet">{deviceOf(row.quality)}</td>
               <td>{stallsOf(row.quality)}</td>
             </tr>

@@ -61,7 +61,9 @@ function VideoHeading({ videoId, video }: { videoId: string; video: Video | unde
             {text("dashboard.toCourse")}
           </a>
         </p>
-        <h1>{video?.title ?? "\u00a0"}</h1>
+        <h1>
+          <bdi>{video?.title ?? "\u00a0"}</bdi>
+        </h1>
       </div>
       <ButtonLink kind="quiet" href={`/watch/${encodeURIComponent(videoId)}`}>
         <Icon name="play" />

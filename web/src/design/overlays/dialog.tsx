@@ -28,7 +28,9 @@ export function Dialog({ title, children, actions, isWide, onClose }: DialogProp
       onClose={onClose}
     >
       <header>
-        <h2 id={heading}>{title}</h2>
+        <h2 id={heading}>
+          <bdi>{title}</bdi>
+        </h2>
         <Button kind="icon" label={text("common.close")} onClick={() => dialog.current?.close()}>
           <Icon name="close" />
         </Button>

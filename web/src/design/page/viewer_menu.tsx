@@ -73,7 +73,9 @@ function Signed({ name }: ShownViewer) {
       <span class="avatar" aria-hidden="true">
         {initials(name)}
       </span>
-      <span class="viewer__name">{name}</span>
+      <span class="viewer__name" dir="auto">
+        {name}
+      </span>
     </>
   );
 }
@@ -81,7 +83,9 @@ function Signed({ name }: ShownViewer) {
 function Who({ name, userId }: ShownViewer) {
   return (
     <p class="viewer__who">
-      <strong>{name}</strong>
+      <strong>
+        <bdi>{name}</bdi>
+      </strong>
       {name !== userId && <span class="quiet">{userId}</span>}
     </p>
   );

@@ -32,7 +32,7 @@ function CourseCard({ shelf, course }: { shelf: Shelf; course: Outline }) {
       <div class="course-card__words">
         <h2>
           <a href={courseHref(course.id)} onClick={follow}>
-            {course.title}
+            <bdi>{course.title}</bdi>
           </a>
         </h2>
         <CourseFacts course={course} isTaught={shelf.isTaught(course)} />

@@ -31,7 +31,9 @@ export function CourseView({ shelf, course, hasOthers }: CourseViewProps) {
         </a>
       )}
       <header class="course__head">
-        <Heading id={`course-${course.id}`}>{course.title}</Heading>
+        <Heading id={`course-${course.id}`}>
+          <bdi>{course.title}</bdi>
+        </Heading>
         {(isTaught || course.modules.length > 0) && (
           <CourseFacts course={course} isTaught={isTaught} />
         )}
@@ -73,7 +75,9 @@ function ModuleView({ module, shelf, isTaught, Heading }: ModuleViewProps) {
   const lessons = shownLessons(module.videos, isTaught);
   return (
     <section class="module" aria-labelledby={`module-${module.id}`}>
-      <Heading id={`module-${module.id}`}>{module.title}</Heading>
+      <Heading id={`module-${module.id}`}>
+        <bdi>{module.title}</bdi>
+      </Heading>
       {lessons.length ? (
         <LessonList lessons={lessons} api={shelf.api} isTaught={isTaught} />
       ) : (

@@ -25,8 +25,14 @@ export function Hero({ lesson, within, api }: HeroProps) {
       <Picture video={lesson} api={api} size="large" />
       <div class="hero__words">
         <p class="hero__kind">{text(isBegun ? "home.continueWatching" : "home.startHere")}</p>
-        <h2 id="hero-title">{lesson.title}</h2>
-        {within && <p class="quiet">{within}</p>}
+        <h2 id="hero-title">
+          <bdi>{lesson.title}</bdi>
+        </h2>
+        {within && (
+          <p class="quiet">
+            <bdi>{within}</bdi>
+          </p>
+        )}
         {isBegun && (
           <ProgressBar value={ratio} label={text("lesson.progress", { share: percent(ratio) })} />
         )}

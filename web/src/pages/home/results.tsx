@@ -31,7 +31,9 @@ export function Results({ shelf, courses, words, filter }: ResultsProps) {
       {!count && <NothingFound showAll={showAll} />}
       {found.map(({ course, lessons }) => (
         <section key={course.id} class="module" aria-labelledby={`found-${course.id}`}>
-          <h2 id={`found-${course.id}`}>{course.title}</h2>
+          <h2 id={`found-${course.id}`}>
+            <bdi>{course.title}</bdi>
+          </h2>
           <LessonList lessons={lessons} api={shelf.api} isTaught={shelf.isTaught(course)} />
         </section>
       ))}

@@ -20,6 +20,7 @@ export function Toolbar({ words, filter }: ToolbarProps) {
           <span class="visually-hidden">{text("home.search")}</span>
           <input
             type="search"
+            dir="auto"
             placeholder={text("home.search")}
             value={words.value}
             onInput={(event) => {

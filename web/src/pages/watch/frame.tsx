@@ -78,7 +78,11 @@ function KeptTitle({ player }: { player: CourseVideoElement }) {
     player.addEventListener("course-ready", show);
     return () => player.removeEventListener("course-ready", show);
   }, [player]);
-  return <h1 id="title">{title.value}</h1>;
+  return (
+    <h1 id="title">
+      <bdi>{title.value}</bdi>
+    </h1>
+  );
 }
 
 function Facts({ lecture }: { lecture: Lecture }) {
@@ -88,8 +92,18 @@ function Facts({ lecture }: { lecture: Lecture }) {
   const { completed, watched_ratio: ratio } = lecture.progress.value ?? {};
   return (
     <>
-      <p class="facts__crumb">{[outline?.title, module?.title].filter(Boolean).join(" · ")}</p>
-      <h1 id="title">{lecture.title.value || text("watch.title")}</h1>
+      <p class="facts__crumb">
+        <bdi>{outline?.title}</bdi>
+        {module && (
+          <>
+            {" "}
+            · <bdi>{module.title}</bdi>
+          </>
+        )}
+      </p>
+      <h1 id="title">
+        <bdi>{lecture.title.value || text("watch.title")}</bdi>
+      </h1>
       <p class="facts__status">
         {completed && (
           <Chip kind="ready" icon="check">
@@ -116,7 +130,9 @@ function Next({ lecture }: { lecture: Lecture }) {
         <Picture video={next} api={lecture.api} />
         <span class="next__words">
           <span class="quiet">{text("watch.next")}</span>
-          <strong>{next.title}</strong>
+          <strong>
+            <bdi>{next.title}</bdi>
+          </strong>
           {next.duration !== null && <span class="quiet number">{duration(next.duration)}</span>}
         </span>
       </a>

@@ -93,7 +93,9 @@ function CourseCard({ course: { id, title } }: { course: CourseSummary }) {
       <Picture lesson={cover ?? { thumbnails: {}, updated_at: "" }} size="medium" />
       <div class="course-card__words">
         <h2>
-          <a href={courseAddress(id)}>{title}</a>
+          <a href={courseAddress(id)}>
+            <bdi>{title}</bdi>
+          </a>
         </h2>
         <p class="quiet">{course ? countsOf(course.modules.length, lessons.length) : "\u00a0"}</p>
       </div>

@@ -112,7 +112,9 @@ function CourseHeading({ course, model }: { course: Course; model: CourseModel }
         <p class="crumb">
           <a href="/studio">{text("studio.title")}</a>
         </p>
-        <h1>{course.title}</h1>
+        <h1>
+          <bdi>{course.title}</bdi>
+        </h1>
       </div>
       {studio.isPrivileged && (
         <Menu

@@ -40,7 +40,7 @@ export function LessonRow({ model, lesson, place, count, move }: LessonRowProps)
       </span>
       <div class="lesson__words">
         <a class="lesson__title" href={videoAddress(id)}>
-          {title}
+          <bdi>{title}</bdi>
         </a>
         <LessonStatus lesson={lesson} />
         {lesson.status === "processing" && (

@@ -49,7 +49,9 @@ export function ModuleSection({ model, module, place, moving }: ModuleSectionPro
     <DropZone courseId={courseId} module={module}>
       <header class="module__head">
         <Grip class="module__grip" name={module.title} place={place} move={move} />
-        <h2>{module.title}</h2>
+        <h2>
+          <bdi>{module.title}</bdi>
+        </h2>
         <span class="quiet number">{text("studio.lessons", { count: module.videos.length })}</span>
         <ModuleMenu
           module={module}

@@ -66,7 +66,15 @@ function JobRow({ job }: { job: Job }) {
   return (
     <li class={isStopped ? "job job--stopped" : "job"} data-state={state}>
       <div class="job__words">
-        {videoId ? <a href={videoAddress(videoId)}>{title}</a> : <strong>{title}</strong>}
+        {videoId ? (
+          <a href={videoAddress(videoId)}>
+            <bdi>{title}</bdi>
+          </a>
+        ) : (
+          <strong>
+            <bdi>{title}</bdi>
+          </strong>
+        )}
         <span class="quiet number">{stateInWords(job)}</span>
       </div>
       <JobActions job={job} />

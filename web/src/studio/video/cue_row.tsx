@@ -59,6 +59,7 @@ export function CueRow(props: CueRowProps) {
         )}
       </div>
       <textarea
+        dir="auto"
         rows={isChapter ? 1 : 2}
         value={row.text}
         aria-label={text("studio.video.textOf", { number })}

@@ -104,7 +104,10 @@ function Replace({ lesson }: { lesson: Lesson }) {
           }
         >
           <p>
-            <strong>{file.name}</strong> <span class="quiet number">{bytes(file.size)}</span>
+            <strong>
+              <bdi>{file.name}</bdi>
+            </strong>{" "}
+            <span class="quiet number">{bytes(file.size)}</span>
           </p>
           <p>{text("studio.video.replaceText")}</p>
         </Dialog>

@@ -83,9 +83,13 @@ function Heading({ lesson, course, show, remove }: HeadingProps) {
       <div>
         <p class="crumb">
           <a href="/studio">{text("studio.title")}</a> <span aria-hidden="true">/</span>{" "}
-          <a href={courseAddress(course.id)}>{course.title}</a>
+          <a href={courseAddress(course.id)}>
+            <bdi>{course.title}</bdi>
+          </a>
         </p>
-        <h1>{title}</h1>
+        <h1>
+          <bdi>{title}</bdi>
+        </h1>
         <LessonStatus lesson={lesson} />
       </div>
       <div class="heading__actions">

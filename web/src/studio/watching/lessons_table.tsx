@@ -70,7 +70,7 @@ function Rows({ rows, show }: RowsProps) {
             <tr key={lesson.id}>
               <th scope="row">
                 <button type="button" class="link" onClick={() => show(lesson)}>
-                  {lesson.title}
+                  <bdi>{lesson.title}</bdi>
                 </button>
               </th>
               <td>

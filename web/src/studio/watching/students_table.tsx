@@ -139,7 +139,7 @@ function StudentDialog({ userId, table, lessons, onClose }: StudentDialogProps) 
       <ul class="details">
         {pages.shown.map(({ id, title }) => (
           <li key={id}>
-            <span>{title}</span>
+            <bdi>{title}</bdi>
             <CellView cell={table.cell(userId, id)} />
           </li>
         ))}
