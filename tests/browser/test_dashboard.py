@@ -56,6 +56,7 @@ STARTUPS_WITHIN = (
     ("4", "startups_within_4_s"),
     ("8", "startups_within_8_s"),
 )
+LIGHT_ACCENT, DARK_ACCENT = "rgb(12, 110, 102)", "rgb(79, 209, 193)"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 YESTERDAY = "UPDATE viewing_days SET day = day - %s WHERE day = current_date"
 # As it was before: with a lower picture the longer ago, and nothing on the days between.
@@ -281,6 +282,23 @@ async def test_charts_and_tables_fit_on_paper(taught: Taught) -> None:
     share = page.locator("table .progress").first
     await expect(share).to_have_css("print-color-adjust", "exact")
     await expect(page.locator("body")).to_have_css("color", "rgb(18, 24, 27)")
+
+
+async def test_charts_are_printed_in_the_light_colours(taught: Taught) -> None:
+    page = await taught.studio.open("tess", "/dashboard/courses/optics", color_scheme="dark")
+    chart = page.locator("main canvas").first
+    await expect(chart).to_be_visible()
+    await page.evaluate(PAINTED)
+    on_screen = {*await chart.evaluate(COLOURS_OF_CANVAS)}
+    # As Chromium does before it prints, and when it has printed.
+    await page.evaluate("() => void dispatchEvent(new Event('beforeprint'))")
+    on_paper = {*await chart.evaluate(COLOURS_OF_CANVAS)}
+    await page.evaluate("() => void dispatchEvent(new Event('afterprint'))")
+
+    assert DARK_ACCENT in on_screen
+    assert LIGHT_ACCENT in on_paper
+    assert DARK_ACCENT not in on_paper
+    assert {*await chart.evaluate(COLOURS_OF_CANVAS)} == on_screen
 
 
 async def test_a_curve_of_too_few_is_withheld_in_words(taught: Taught) -> None:

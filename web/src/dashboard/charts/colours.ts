@@ -17,11 +17,13 @@ export type Colours = Record<(typeof NAMES)[number] | "font", string>;
 
 /** Rises whenever the colours may have changed: charts draw anew. */
 export const schemeVersion = signal(0);
+let isOnPaper = false;
 
-/** What the colours are at this moment. */
+/** What the colours are at this moment; on paper, those of the light scheme. */
 export function readColours(): Colours {
   const probe = document.createElement("span");
   probe.hidden = true;
+  if (isOnPaper) probe.style.colorScheme = "light";
   probe.style.forcedColorAdjust = "none"; // else all were one, and what is shaded would cover curves
   document.body.append(probe);
   const found = NAMES.map((name) => {
@@ -33,11 +35,18 @@ export function readColours(): Colours {
   return { ...Object.fromEntries(found), font };
 }
 
-/** Notice that the viewer, or their system, chose another scheme; once a page. */
+/** Notice that the viewer, or their system, chose another scheme; or prints; once a page. */
 export function followScheme() {
   const change = () => {
     schemeVersion.value += 1;
   };
+  const print = (isPrinted: boolean) => {
+    if (isOnPaper === isPrinted) return;
+    isOnPaper = isPrinted;
+    change();
+  };
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
   for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
     matchMedia(query).addEventListener("change", change);
   const observer = new MutationObserver(change);

@@ -1,6 +1,7 @@
 // A chart by uPlot as wide as its place, in the colours of the scheme. Pointer and arrow keys choose
 // a point, whose figures the page shows beside it and screen readers hear.
 
+import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { type Colours, readColours, schemeVersion } from "./colours.ts";
@@ -33,28 +34,32 @@ export function Plot(props: PlotProps) {
   const plot = useRef<uPlot>(null);
   const latest = useRef(props);
   latest.current = props;
-  const scheme = schemeVersion.value;
   const last = data[0].length - 1;
   useEffect(() => {
     const element = place.current;
     if (!element) return;
-    const drawn = draw(element, latest);
-    plot.current = drawn;
-    showCursor(drawn, latest.current.index);
-    const observer = new ResizeObserver(() => {
-      drawn.setSize({ width: element.clientWidth, height });
+    // At once when the colours change: a page that is printed waits for no rendering.
+    const stopDrawing = effect(() => {
+      schemeVersion.value;
+      const drawn = draw(element, latest);
+      plot.current = drawn;
       showCursor(drawn, latest.current.index);
+      return () => drawn.destroy();
+    });
+    const observer = new ResizeObserver(() => {
+      plot.current?.setSize({ width: element.clientWidth, height });
+      if (plot.current) showCursor(plot.current, latest.current.index);
     });
     observer.observe(element);
     return () => {
       observer.disconnect();
-      drawn.destroy();
+      stopDrawing();
     };
-  }, [shape, scheme, height]);
+  }, [shape, height]);
   useEffect(() => plot.current?.setData(data), [data]);
   useEffect(() => {
     if (plot.current) showCursor(plot.current, index);
-  }, [index, data, shape, scheme]);
+  }, [index, data, shape]);
   return (
     <div
       ref={place}
