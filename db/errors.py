@@ -12,6 +12,10 @@ class DatabaseUnavailable(DatabaseError):
     """The database cannot be reached."""
 
 
+class DatabaseFull(DatabaseUnavailable):
+    """The database has no room left on its disk."""
+
+
 class ConcurrentUpdate(DatabaseUnavailable):
     """A row has changed since the moment at which the transaction reads."""
 

@@ -20,6 +20,7 @@ from db.errors import (
     CommitUnknown,
     ConcurrentUpdate,
     DatabaseError,
+    DatabaseFull,
     DatabaseTimeout,
     DatabaseUnavailable,
     ForeignKeyViolated,
@@ -323,6 +324,8 @@ async def wrap_errors() -> AsyncIterator[None]:
         raise UniqueViolated(exc.diag.constraint_name or "") from exc
     except psycopg2.errors.ForeignKeyViolation as exc:
         raise ForeignKeyViolated(exc.diag.constraint_name or "") from exc
+    except psycopg2.errors.DiskFull as exc:
+        raise DatabaseFull from exc
     except UNAVAILABLE as exc:
         raise DatabaseUnavailable from exc
     except psycopg2.Error as exc:

@@ -142,7 +142,7 @@ def build_queue(dsn: str, work: MediaWork, liveness: Liveness) -> App:
     tasks = _Tasks(app, work.timing, work.traces)
     _add_media_tasks(tasks, work.pipeline)
     _add_ladder_tasks(tasks, work.ladders)
-    _add_retry_of_stalled(app, liveness)
+    _add_retry_of_stalled(app, work, liveness)
     return app
 
 
@@ -218,7 +218,7 @@ def _is_last(context: JobContext) -> bool:
     return context.job.attempts == ATTEMPTS - 1
 
 
-def _add_retry_of_stalled(app: App, liveness: Liveness) -> None:
+def _add_retry_of_stalled(app: App, work: MediaWork, liveness: Liveness) -> None:
     @app.periodic(cron=liveness.looks)
     @app.task(name="retry_stalled", queue=pipeline.QUEUE, queueing_lock="retry_stalled")
     async def retry_stalled(timestamp: int) -> None:
@@ -229,3 +229,5 @@ def _add_retry_of_stalled(app: App, liveness: Liveness) -> None:
         for job in stalled:
             logger.warning("job %s was left by a worker that died; it is tried again", job.id)
             await app.job_manager.retry_job(job)
+        await work.pipeline.enqueue_stuck()
+        await work.ladders.go_on_with_stuck()

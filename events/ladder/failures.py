@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from db.errors import QuotaReached
+from db.errors import DatabaseUnavailable, QuotaReached
 from db.media import ladders, rungs
 from db.media.ladders import LadderRow, PieceRow
 from db.pool import Database, Transaction
@@ -61,6 +61,8 @@ class Failures:
             if not is_last_attempt:
                 raise
             await self.record(ladder, piece, LadderFailure(exc.code, exc.sentence, is_final=False))
+        except DatabaseUnavailable:  # no fault of the film's; what has no job gets another
+            raise
         except Exception:
             if is_last_attempt:
                 await self.record(ladder, piece, INTERNAL)

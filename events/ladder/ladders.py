@@ -60,6 +60,11 @@ class Ladders:
         if self._settings.options is not None:
             await start.begin(self._database, video_id, self._settings.options)
 
+    async def go_on_with_stuck(self) -> None:
+        """Queues unfinished ladders whose jobs ended, as in an outage of the database."""
+        if self._settings.options is not None:
+            await start.go_on_with_stuck(self._database, self._settings.options)
+
     async def plan(self, video_id: UUID, *, is_last_attempt: bool) -> None:
         """Plans the ladder and queues its pieces. Raises: errors that a retry may resolve."""
         found, options = await self._find(video_id, "waiting"), self._settings.options

@@ -46,13 +46,18 @@ async def begin(
 async def begin_missing(database: Database, options: LadderOptions) -> None:
     """Begins the ladders that ready videos lack, after a change of the setting, too; goes on with
     those whose jobs were lost."""
-    for video_id, _ in await ladders.list_stuck(database):
-        await begin(database, video_id, options, is_backlog=True)
+    await go_on_with_stuck(database, options)
     after = BEFORE_ALL
     while found := await ladders.list_lacking(database, options.text, after, VIDEOS_AT_ONCE):
         for video_id in found:
             await begin(database, video_id, options, is_backlog=True)
         after = found[-1]
+
+
+async def go_on_with_stuck(database: Database, options: LadderOptions) -> None:
+    """Queues unfinished ladders that have no job."""
+    for video_id, _ in await ladders.list_stuck(database):
+        await begin(database, video_id, options, is_backlog=True)
 
 
 async def end_unfinished(database: Database) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from uuid import UUID
 
 from db import jobs, space
+from db.errors import DatabaseUnavailable
 from db.insight import rollups
 from db.media import assets
 from db.media.assets import ThumbnailRow
@@ -194,10 +195,19 @@ class Pipeline:
             if not is_last_attempt:
                 raise
             await self._fail(video, exc.code, exc.sentence, is_final=False)
+        except DatabaseUnavailable:  # no fault of the film's; what has no job gets another
+            raise
         except Exception:
             if is_last_attempt:
                 await self.give_up(video_id)
             raise
+
+    async def enqueue_stuck(self) -> None:
+        """Queues unfinished videos whose jobs ended, as in an outage of the database."""
+        async with self._database.transaction() as transaction:
+            for stuck in await file_rows.list_stuck(transaction):
+                logger.warning("video %s is unfinished without a job; it gets another", stuck.id)
+                await enqueue(transaction, stuck.id)
 
     async def _replaced(self, video_id: UUID, *, is_last_attempt: bool) -> Video | None:
         """Returns the video after its replacement was made, or failed, if there is one."""

@@ -9,6 +9,7 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from db.errors import DatabaseUnavailable
 from db.insight import changes
 from db.media import assets
 from db.pool import Database, Transaction
@@ -77,6 +78,8 @@ class ReplacementWork:
             if not is_last_attempt:
                 raise
             await fail(self._database, replacement, exc.code, exc.sentence)
+        except DatabaseUnavailable:  # no fault of the film's; what has no job gets another
+            raise
         except Exception:
             if is_last_attempt:
                 await fail(self._database, replacement, *INTERNAL)

@@ -16,6 +16,7 @@ from db import pool
 from db.errors import (
     CommitUnknown,
     DatabaseError,
+    DatabaseFull,
     DatabaseTimeout,
     DatabaseUnavailable,
     ForeignKeyViolated,
@@ -391,6 +392,7 @@ async def test_every_statement_is_counted(database: Database) -> None:
     [
         ("SELECT nonsense", DatabaseError),
         ("SELECT 1/0", DatabaseError),
+        ("DO $$BEGIN RAISE disk_full; END$$", DatabaseFull),
         ("INSERT INTO modules VALUES ('m', 'none', 't', 0)", ForeignKeyViolated),
         ("INSERT INTO courses (id, title) VALUES ('a', 'A'), ('a', 'A')", UniqueViolated),
     ],

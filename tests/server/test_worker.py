@@ -1,6 +1,8 @@
 """The media worker as `serve` and `worker` run it."""
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +11,8 @@ import pytest
 from db.pool import open_database
 from server import worker
 from server.config.settings import Config, load_config
+from server.worker import Liveness, MediaWork, take_jobs
+from storage.concurrency.tasks import end
 
 VIDEO = UUID(int=1)
 
@@ -49,3 +53,23 @@ async def test_asks_for_pictures_and_a_ladder_that_an_older_version_did_not_make
         await worker.run(config, dsn)
 
     assert found == [(str(VIDEO), "todo"), (f"{VIDEO}/ladder", "todo")]
+
+
+async def test_looks_for_what_is_unfinished_without_a_job(dsn: str) -> None:
+    films, ladders = asyncio.Event(), asyncio.Event()
+
+    async def look_for_films() -> None:
+        films.set()
+
+    async def look_for_ladders() -> None:
+        ladders.set()
+
+    of_films: Any = SimpleNamespace(enqueue_stuck=look_for_films)
+    of_ladders: Any = SimpleNamespace(go_on_with_stuck=look_for_ladders)
+    work = MediaWork(of_films, of_ladders)
+    working = asyncio.create_task(take_jobs(dsn, work, Liveness(looks="* * * * * *")))
+    try:
+        async with asyncio.timeout(10):
+            await asyncio.gather(films.wait(), ladders.wait())
+    finally:
+        await end(working)

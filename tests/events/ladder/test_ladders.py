@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from db import space
+from db.errors import DatabaseFull
 from db.media import ladders
 from db.videos import videos
 from events.deletion import Deletion
@@ -251,6 +252,22 @@ async def test_what_a_retry_may_mend_is_tried_again_but_not_for_ever(
 
     (rung, _) = (await studio.video(video_id)).rungs
     assert (rung.state, rung.failure_code) == ("failed", code)
+
+
+async def test_an_outage_of_the_database_ends_no_ladder(studio: Studio) -> None:
+    video_id = await studio.ready_video()
+    await studio.ladders.begin(video_id)
+    await studio.run_jobs(2)
+    studio.sandbox.failures["v144 0"] = DatabaseFull()
+    with pytest.raises(DatabaseFull):
+        await studio.ladders.make_piece(video_id, 1, is_last_attempt=True)
+    assert (await studio.states(video_id))["v144"] == "processing"
+    await studio.forget_jobs()
+
+    await studio.ladders.go_on_with_stuck()
+    await studio.run_jobs()
+
+    assert await studio.states(video_id) == {"v144": "ready", "audio": "ready"}
 
 
 async def test_a_piece_that_takes_its_workers_down_is_given_up(studio: Studio) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from db.errors import DatabaseFull, DatabaseUnavailable
 from db.videos import processing
 from events.media import pictures, pipeline, served_files, storyboards
 from storage.errors import (
@@ -269,6 +270,36 @@ async def test_last_attempt_leaves_no_video_processing(
     workshop.sandbox.failures.clear()
     await workshop.run(video_id)
     assert (await workshop.video(video_id)).status == "ready"
+
+
+@pytest.mark.parametrize("outage", [DatabaseUnavailable(), DatabaseFull()], ids=["away", "full"])
+async def test_outage_of_the_database_condemns_no_video_and_leaves_none_without_a_job(
+    workshop: Workshop, outage: Exception
+) -> None:
+    video_id = await workshop.enter()
+    workshop.sandbox.failures["thumbnails"] = outage
+
+    with pytest.raises(type(outage)):
+        await workshop.run(video_id, is_last_attempt=True)
+    assert (await workshop.video(video_id)).status == "processing"
+
+    assert await jobs_of(workshop, video_id) == 1
+    await workshop.pipeline.enqueue_stuck()
+    assert await jobs_of(workshop, video_id) == 1  # it is not finished yet
+    async with workshop.database.transaction() as transaction:
+        await transaction.execute("UPDATE procrastinate_jobs SET status = 'failed'")
+    await workshop.pipeline.enqueue_stuck()
+    assert await jobs_of(workshop, video_id) == 1
+
+    workshop.sandbox.failures.clear()
+    await workshop.run(video_id)
+    assert (await workshop.video(video_id)).status == "ready"
+
+
+async def jobs_of(workshop: Workshop, video_id: UUID) -> int:
+    """Jobs of the video that are still to do."""
+    sql = "SELECT id FROM procrastinate_jobs WHERE lock = %s AND status = 'todo'"
+    return len(await workshop.database.fetch_all(sql, (str(video_id),)))
 
 
 async def retried(workshop: Workshop, video_id: UUID) -> bool:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from db import space
+from db.errors import DatabaseFull
 from db.media import rungs
 from db.media.rungs import LadderFile
 from db.videos.video import Video
@@ -32,6 +33,19 @@ from tests.films.plain_media import INDEX_FIRST, INDEX_LAST, sha256
 
 OLD, NEW = INDEX_FIRST, b"remuxed " + INDEX_LAST
 FINAL, PASSING = Undecodable("/srv/secret"), MediaInterrupted("x")
+
+
+async def test_an_outage_of_the_database_ends_no_replacement(workshop: Workshop) -> None:
+    video_id = await ready(workshop)
+    await workshop.replace(video_id, INDEX_LAST)
+    workshop.sandbox.failures["thumbnails"] = DatabaseFull()
+
+    with pytest.raises(DatabaseFull):
+        await workshop.run(video_id, is_last_attempt=True)
+    workshop.sandbox.failures.clear()
+    await workshop.run(video_id)
+
+    assert snapshot(await workshop.video(video_id)).replacement is None
 
 
 async def ready(workshop: Workshop) -> UUID:
