@@ -6,7 +6,7 @@ the two sends it again. A receiver that is slow or away holds up its own courier
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -143,6 +143,14 @@ class Courier:
     async def _send(self, session: aiohttp.ClientSession, rows: Sequence[Row]) -> None:
         attempts = {row.id: row.attempts for row in rows}
         outcomes = await self._carrier.carry(session, self.receiver, rows)
+        try:
+            await self._note(outcomes, attempts)
+        except DatabaseError as exc:
+            logger.warning("courier of %s: %s", self.receiver.id, exc)
+            await asyncio.sleep(AFTER_FAULT_S)  # or it would be sent again at once, without end
+
+    async def _note(self, outcomes: Sequence[Attempt], attempts: Mapping[int, int]) -> None:
+        """Raises: DatabaseError."""
         done = [one.event_id for one in outcomes if one.failure is None]
         async with self._transaction() as transaction:
             if done:

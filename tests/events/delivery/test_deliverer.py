@@ -1,10 +1,12 @@
 """Couriers over a real database, to real receivers."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +15,9 @@ import pytest
 from db.advisory_locks import AdvisoryLock
 from db.delivery import deliveries, webhooks
 from db.delivery.webhooks import Webhook
+from db.errors import DatabaseFull
 from db.pool import Database, Queries, Row
+from events.delivery import courier
 from events.delivery.bodies import event_id_of, message_id
 from events.delivery.carriers import SECRET_PLACE, WebhookCarrier
 from events.delivery.courier import DeliverySettings
@@ -146,6 +150,38 @@ async def test_a_failed_event_is_sent_again_and_only_those_behind_it_wait(
 
     assert receiver.ids == [message_id(ids[2]), message_id(ids[0]), message_id(ids[1])]
     assert [one.id for one in receiver.refused] == [message_id(ids[0])] * 2
+
+
+@pytest.mark.parametrize(
+    ("note", "status"), [("note_failure", 500), ("forget_delivered", 204)], ids=["failed", "done"]
+)
+async def test_an_outcome_that_cannot_be_noted_is_no_reason_to_send_without_a_pause(
+    database: Database,
+    dsn: str,
+    library: Any,
+    hook: Hook,
+    monkeypatch: pytest.MonkeyPatch,
+    note: str,
+    status: int,
+) -> None:
+    came_s: list[float] = []
+
+    def status_of(_: Any) -> int:
+        came_s.append(time.monotonic())
+        return status
+
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise DatabaseFull
+
+    monkeypatch.setattr(deliveries, note, refuse)
+    monkeypatch.setattr(courier, "AFTER_FAULT_S", 0.5)
+    async with receiving(status_of=status_of) as receiver:
+        await hook(receiver.url)
+        async with delivering(database, dsn):
+            await library.append(changed("ada"))
+            await wait_until(lambda: len(came_s), lambda count: count >= 3)
+
+    assert all(later_s - sooner_s >= 0.5 for sooner_s, later_s in pairwise(came_s))
 
 
 async def test_what_is_refused_to_the_end_is_kept_and_can_be_sent_again(
