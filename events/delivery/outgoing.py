@@ -4,6 +4,7 @@ A host is resolved once per connection, every address of it is checked, and the 
 one of those that were checked. Proxies of the environment are not used: they would resolve again.
 """
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from events.http_dates import parse_http_date
 
 TIMEOUT = aiohttp.ClientTimeout(total=15.0, connect=5.0)
 MOST_RECEIVED_BYTES = 64 * 1024
+DRAIN_S = 1.0  # of a body that drips
 CONNECTIONS = 8
 USER_AGENT = "coursestream"
 MOST_DIGITS = 12  # of a `Retry-After`; its wish is bounded later
@@ -31,10 +33,9 @@ class PrivateAddress(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A receiver's response; `body` is its beginning."""
+    """A receiver's response, whose body nobody reads."""
 
     status: int
-    body: bytes
     retry_after_s: float
 
 
@@ -82,9 +83,8 @@ async def post(
     """Raises: OSError, aiohttp.ClientError, TimeoutError, ValueError for a URL that is none."""
     async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
         wish = response.headers.get(hdrs.RETRY_AFTER, "")
-        return Reply(
-            response.status, await _beginning(response), retry_after_s(wish, datetime.now(UTC))
-        )
+        await _drain(response)
+        return Reply(response.status, retry_after_s(wish, datetime.now(UTC)))
 
 
 def in_words(failure: Exception) -> str:
@@ -116,16 +116,19 @@ def _public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
     return socket.socket(family, kind, protocol)
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """Reads what the bound allows; the connection of a longer body is not used again."""
-    received = bytearray()
-    while len(received) < MOST_RECEIVED_BYTES:
-        piece = await response.content.read(MOST_RECEIVED_BYTES - len(received))
-        if not piece:
-            return bytes(received)
-        received += piece
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    """Reads a short body, so that the connection is used again; any other ends it.
+
+    The status has arrived by then: what becomes of the body makes it no failure.
+    """
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            await response.content.readexactly(MOST_RECEIVED_BYTES)
+    except asyncio.IncompleteReadError:
+        return
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        pass
     response.close()
-    return bytes(received)
 
 
 def retry_after_s(text: str, now: datetime) -> float:

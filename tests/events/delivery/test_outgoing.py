@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,6 +69,44 @@ async def test_the_same_address_is_called_where_that_is_allowed(listener: Listen
             await post(session, f"http://127.0.0.1:{listener.port}/", b"{}", {})
 
     assert listener.connections >= 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="none"),
+        pytest.param(b"ok", id="cut"),
+        pytest.param(b"x" * 200_000, id="too long"),
+    ],
+)
+@pytest.mark.parametrize("ends", [True, False], ids=["closed", "hanging"])
+async def test_a_status_that_arrived_holds_whatever_becomes_of_its_body(
+    body: bytes, *, ends: bool
+) -> None:
+    answered = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 200 Fine\r\nContent-Length: 300000\r\n\r\n" + body)
+        if not ends:
+            with suppress(OSError):
+                await reader.read()  # until the other side ends
+            writer.transport.abort()  # what was not read is kept for nobody
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        answered.set()
+
+    async with (
+        await asyncio.start_server(answer, "127.0.0.1", 0) as server,
+        open_session(may_call_private=True) as session,
+        asyncio.timeout(10),
+    ):
+        port = server.sockets[0].getsockname()[1]
+        reply = await post(session, f"http://127.0.0.1:{port}/", b"{}", {})
+        await answered.wait()
+
+    assert reply.status == 200
 
 
 @pytest.mark.parametrize(
