@@ -9,16 +9,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from db.pool import Transaction
+from db.pool import Queries, Transaction
 
 PLAYING_LIMIT = timedelta(seconds=30)
 PAUSED_LIMIT = timedelta(minutes=30)
 
 # Later than the latest: the clock was set back.
-TAKE_DUE = """
+DUE = "due_at <= {now} OR due_at > {now} + %(latest)s"
+
+LOOK = f"""
+SELECT now, EXISTS (SELECT FROM silence_slices WHERE {DUE.format(now="now")}) AS is_due
+FROM clock_timestamp() AS now
+"""
+
+TAKE_DUE = f"""
 WITH due AS (
     SELECT slice, due_at, playing + paused AS sessions FROM silence_slices
-    WHERE due_at <= %(now)s OR due_at > %(latest)s FOR UPDATE SKIP LOCKED
+    WHERE {DUE.format(now="%(now)s")} FOR UPDATE SKIP LOCKED
 ), summed AS (
     SELECT slice, sum(sessions) OVER (ORDER BY due_at, slice) - sessions AS before FROM due
 )
@@ -73,12 +80,18 @@ class SilentSession:
     watched_ratio: float
 
 
+async def look(queries: Queries) -> tuple[datetime, bool]:
+    """Returns the time of the server, in UTC, and True if a slice is due. Locks nothing."""
+    [row] = await queries.fetch_all(LOOK, {"latest": PLAYING_LIMIT})
+    return row.now, row.is_due
+
+
 async def take_due(transaction: Transaction, now: datetime, most_sessions: int) -> list[int]:
     """Lock slices that are due until the commit: as many as have that many sessions, or one.
 
     Slices that another process has locked are left to it.
     """
-    parameters = {"now": now, "latest": now + PLAYING_LIMIT, "most_sessions": most_sessions}
+    parameters = {"now": now, "latest": PLAYING_LIMIT, "most_sessions": most_sessions}
     return [row.slice for row in await transaction.fetch_all(TAKE_DUE, parameters)]
 
 

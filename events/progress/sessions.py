@@ -1,22 +1,20 @@
 """Ends playback sessions whose reports stopped, as those of a killed browser do.
 
-One of all processes looks at a time, at the slices of sessions that are due; each session is ended
-once.
+Every process asks whether a slice of sessions is due, in one statement. A slice that is due is read
+by one of them, and each session is ended once.
 """
 
 from datetime import datetime
 
 from db.pool import Database
-from db.processes import clock
 from db.progress import silence
 from db.progress.silence import SilentSession
+from events.errors import OUTAGES
 from events.log import log
 from events.log.types import PlaybackStopped
-from events.turns import in_turns
 from storage.concurrency.tasks import Periodic
 
 INTERVAL_S = 2.0
-TASK = "silence-watch"
 BATCH = 2000
 
 
@@ -24,9 +22,11 @@ def silence_watch(database: Database, interval_s: float = INTERVAL_S) -> Periodi
     """Returns the periodic task that ends silent sessions every `interval_s`."""
 
     async def look() -> None:
-        await stop_silent_sessions(database, await clock.now(database))
+        now, is_due = await silence.look(database)
+        if is_due:
+            await stop_silent_sessions(database, now)
 
-    return in_turns(database, TASK, look, interval_s)
+    return Periodic("silence watch", look, interval_s, OUTAGES)
 
 
 async def stop_silent_sessions(database: Database, now: datetime) -> int:

@@ -19,6 +19,7 @@ from events.log.types import PlaybackStopped
 from events.progress import sessions as watch
 from events.progress.sessions import stop_silent_sessions
 from tests.harness import logged
+from tests.harness.waiting import wait_until
 
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -193,6 +194,50 @@ async def test_a_session_that_is_being_revived_is_looked_at_again_in_the_next_tu
     afterwards = await stop_silent_sessions(database, late + timedelta(seconds=1))
 
     assert (while_it_is, afterwards) == (0, 1)
+
+
+async def test_while_no_slice_is_due_a_look_is_one_statement(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[str] = []
+    run = database.run
+
+    async def note(connection: Any, sql: str, *parameters: Any) -> list[Any]:
+        statements.append(sql)
+        return await run(connection, sql, *parameters)
+
+    now, _ = await silence.look(database)
+    await stop_silent_sessions(database, now)
+    monkeypatch.setattr(database, "run", note)
+    watching = watch.silence_watch(database, interval_s=0.01)
+    watching.start()
+    await wait_until(lambda: len(statements) >= 5)
+    await watching.stop()
+
+    assert set(statements) == {silence.LOOK}
+
+
+@pytest.mark.parametrize(
+    ("due_at", "is_due"),
+    [
+        ("-infinity", True),
+        ("now() - interval '1 ms'", True),
+        ("now() + interval '29 s'", False),
+        ("now() + interval '1 hour'", True),
+    ],
+)
+async def test_a_look_finds_what_is_due_or_was_before_the_clock_was_set_back(
+    database: Database, due_at: str, is_due: bool
+) -> None:
+    value = due_at if "now" in due_at else f"'{due_at}'"
+    await database.fetch_all(
+        "UPDATE silence_slices SET due_at = now() + interval '9 s' RETURNING 1"
+    )
+    await database.fetch_all(
+        f"UPDATE silence_slices SET due_at = {value} WHERE slice = 3 RETURNING 1"
+    )
+
+    assert (await silence.look(database))[1] is is_due
 
 
 async def test_no_slice_waits_for_another_process(database: Database) -> None:
