@@ -21,6 +21,8 @@ from handlers.transfers.unsent import drop_unsent, unsent_bytes
 # the end of its turn, and so much memory stays with a connection in OpenSSL's buffer. A client that
 # does not read takes three: one half in the socket, one behind it, one encrypted and held back.
 CHUNK_BYTES = 64 * 1024
+# Below, holding back segments that are not full saves no packet worth two system calls (measured).
+CORK_FROM_BYTES = 128 * 1024
 
 
 class Outlet(Protocol):
@@ -76,12 +78,17 @@ class SocketOutlet:
 
     def send_at_once(self, head: bytes, file: OpenFile, start: int, stop: int) -> int:
         own, sent_bytes = self._socket, 0
+        is_corked = stop - start > CORK_FROM_BYTES
+        if is_corked:
+            self.cork(True)
         try:
             sent_bytes = own.send(head, socket.MSG_MORE)
             if sent_bytes == len(head):
                 sent_bytes += os.sendfile(own.fileno(), file.descriptor, start, stop - start)
         except OSError:
             pass
+        if is_corked:
+            self.cork(False)
         return sent_bytes
 
     def cork(self, is_corked: bool) -> None:

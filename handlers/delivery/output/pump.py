@@ -14,7 +14,7 @@ from functools import partial
 from handlers.delivery.errors import FileTruncated
 from handlers.delivery.open_files import OpenFile
 from handlers.delivery.output.outcomes import log_end, outcome_of
-from handlers.delivery.output.outlets import Outlet
+from handlers.delivery.output.outlets import CORK_FROM_BYTES, Outlet
 from handlers.delivery.output.read_ahead import ReadAhead
 from handlers.delivery.output.room import RoomWatch
 from handlers.delivery.ranges import ByteSpan, Part
@@ -23,8 +23,6 @@ from handlers.transfers.figures import FULL_AFTER_S, Doing
 from handlers.transfers.transfers import Outcome, Tally, Transfer
 from handlers.transfers.unsent import StallWatch
 
-# Below, holding back the last segment saves no packet worth its two system calls (measured).
-CORK_FROM_BYTES = 128 * 1024
 # With a limit, a window is a twentieth of a second's worth: what a player takes for smooth.
 _WINDOWS_A_SECOND = 20
 _LEAST_WINDOW_BYTES = 4096
