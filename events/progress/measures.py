@@ -4,7 +4,7 @@ Players count from the opening of their page on, so a count that has fallen bega
 say is bounded: no single viewer can spoil the figures of a course.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from datetime import date, datetime
 from operator import add, sub
@@ -30,6 +30,7 @@ SCORED_S = 8.0  # of startup, for half of the score
 
 SAME_COUNTS = (0,) * QualityFigures.__struct_fields__.index("stalled_ms")
 Growth = tuple[int, ...]  # of the figures from `stalled_ms` on
+NO_GROWTH: Growth = (0,) * (len(QualityFigures.__struct_fields__) - len(SAME_COUNTS))
 Noteworthy = tuple[str, dict[str, Any]]  # kind of moment, details
 
 
@@ -86,7 +87,8 @@ class SessionMeasures(msgspec.Struct, array_like=True):
     def add(self, quality: dict[str, Any], played_cs: int, rate: float | None) -> None:
         """Adds a report's `quality` and what it says was played."""
         self.add_counts(quality)
-        self.add_time(quality, played_cs, rate)
+        if played_cs:
+            self.add_time(quality, played_cs, rate)
 
     def add_counts(self, quality: dict[str, Any]) -> None:
         """Adds startup, errors, stalls and dropped frames."""
@@ -106,20 +108,22 @@ class SessionMeasures(msgspec.Struct, array_like=True):
             self.dropped_frames += _growth(self.last_dropped_frames, dropped, MOST_DROPPED_FRAMES)
             self.last_dropped_frames = dropped
 
-    def add_time(self, quality: dict[str, Any], played_cs: int, rate: float | None) -> None:
-        """Adds what was played, at the bitrate and height that `quality` says."""
-        if not played_cs:
-            return
+    def add_time(self, quality: dict[str, Any], played_cs: int, rate: float | None) -> Growth:
+        """Adds what was played, at the bitrate and height that `quality` says; returns that."""
         played_ms = played_cs * 10
         if rate is not None and rate != 1.0:
             played_ms = round(played_ms / max(rate, LEAST_RATE))
         self.played_ms += played_ms
+        bitrate_ms = bits = height_ms = height_lines = 0
         if (bitrate := quality.get("bitrate")) is not None:
-            self.bitrate_ms += played_ms
-            self.bits += int(min(bitrate, MOST_BITRATE)) * played_ms // 1000
+            bitrate_ms, bits = played_ms, int(min(bitrate, MOST_BITRATE)) * played_ms // 1000
+            self.bitrate_ms += bitrate_ms
+            self.bits += bits
         if (height := quality.get("height")) is not None:
-            self.height_ms += played_ms
-            self.height_lines += min(height, MOST_HEIGHT) * played_ms
+            height_ms, height_lines = played_ms, min(height, MOST_HEIGHT) * played_ms
+            self.height_ms += height_ms
+            self.height_lines += height_lines
+        return 0, played_ms, 0, bitrate_ms, bits, height_ms, height_lines
 
     def figures(self) -> QualityFigures:
         """Returns what the session adds to the figures of its day."""
@@ -164,18 +168,23 @@ def gained(before: SessionMeasures | None, now: SessionMeasures) -> QualityFigur
 
 
 class MeasuredSession:
-    """A session's measures while a batch is merged; `day` is that on which it began."""
+    """A session's measures while a batch is merged; `day` is that on which it began.
 
-    __slots__ = ("_before", "_may_count", "day", "had_played", "moments", "now")
+    Of most only the time played grows, which is summed up as it is added; the others are compared
+    with what was stored.
+    """
+
+    __slots__ = ("_grown", "_is_compared", "_stored", "day", "had_played", "moments", "now")
 
     def __init__(self, stored: str | None, day: date) -> None:
         """`stored` are its measures as JSON, None before the first."""
-        self.moments: list[Moment] = []
+        self.moments: Sequence[Moment] = ()
         self.day = day
         self.now = now = None if stored is None else parse_measures(stored)
         self.had_played = now is not None and now.played_ms > 0
-        self._before = None if now is None else _values(now)
-        self._may_count = now is None or not now.has_started
+        self._stored = stored
+        self._grown = NO_GROWTH
+        self._is_compared = not self.had_played
 
     def add(self, report: ProgressReport, played_cs: int, made_at: datetime) -> None:
         """Adds a report that has measured something, made at that time."""
@@ -184,11 +193,14 @@ class MeasuredSession:
             network = quality.get("network", UNKNOWN_NETWORK)
             now = self.now = SessionMeasures(report.device, report.browser, network)
         if report.event != "progress" or now.has_news(quality):
-            self._may_count = True
+            self._is_compared = True
             before = copy(now)
             now.add_counts(quality)
             self._note(_noteworthy(report, before, now), report, made_at)
-        now.add_time(quality, played_cs, report.rate)
+        if played_cs:
+            grown = now.add_time(quality, played_cs, report.rate)
+            known = self._grown
+            self._grown = grown if known is NO_GROWTH else tuple(map(add, known, grown))
 
     def _note(
         self, noteworthy: Iterable[Noteworthy], report: ProgressReport, made_at: datetime
@@ -198,22 +210,25 @@ class MeasuredSession:
             if self.now.moments < MOST_MOMENTS:
                 self.now.moments += 1
                 user_id, video_id, session_id = report.user_id, report.video_id, report.session_id
-                self.moments.append(Moment(user_id, video_id, session_id, made_at, kind, details))
+                moment = Moment(user_id, video_id, session_id, made_at, kind, details)
+                self.moments = [*self.moments, moment]
 
     def growth(self) -> Growth | None:
         """Returns what it has grown by; None where it changes the counts of sessions."""
-        before, now = self._before, self.now
-        if before is None or now is None:
+        if not self._is_compared:
+            return self._grown
+        before, now = self._before(), self.now
+        if before is None or now is None or now.kind != before.kind:
             return None
-        if self._may_count and now.kind != SessionMeasures(*before).kind:
-            return None
-        return tuple(map(sub, _values(now)[_GROWING], before[_GROWING]))
+        return tuple(map(sub, _values(now)[_GROWING], _values(before)[_GROWING]))
 
     def change(self, key: SessionKey) -> ViewingChange:
         assert self.now is not None  # made for a report that has measured something
-        before = None if self._before is None else SessionMeasures(*self._before)
-        changed = self.now.conditions, gained(before, self.now)
+        changed = self.now.conditions, gained(self._before(), self.now)
         return ViewingChange(key.video_id, key.user_id, self.day, quality=changed)
+
+    def _before(self) -> SessionMeasures | None:
+        return None if self._stored is None else parse_measures(self._stored)
 
 
 def changes_of(sessions: Iterable[tuple[SessionKey, MeasuredSession]]) -> list[ViewingChange]:
@@ -223,7 +238,7 @@ def changes_of(sessions: Iterable[tuple[SessionKey, MeasuredSession]]) -> list[V
     of their viewers, who is among those of that day already.
     """
     changes: list[ViewingChange] = []
-    growing: dict[tuple[int, date, str, str, str], tuple[SessionKey, Growth]] = {}
+    growing: dict[tuple[int, date, str, str, str], tuple[SessionKey, list[Growth]]] = {}
     for key, session in sessions:
         growth, now = session.growth(), session.now
         if growth is None or now is None:
@@ -231,11 +246,13 @@ def changes_of(sessions: Iterable[tuple[SessionKey, MeasuredSession]]) -> list[V
             continue
         place = key.video_id.int, session.day, now.device, now.browser, now.network
         found = growing.get(place)
-        growing[place] = (
-            (key, growth) if found is None else (key, tuple(map(add, found[1], growth)))
-        )
-    for (_, day, *conditions), (key, growth) in growing.items():
-        changed = Conditions(*conditions), QualityFigures(*SAME_COUNTS, *growth)
+        if found is None:
+            growing[place] = key, [growth]
+        else:
+            found[1].append(growth)
+    for (_, day, *conditions), (key, growths) in growing.items():
+        figures = QualityFigures(*SAME_COUNTS, *map(sum, zip(*growths, strict=True)))
+        changed = Conditions(*conditions), figures
         changes.append(ViewingChange(key.video_id, key.user_id, day, quality=changed))
     return changes
 

@@ -7,7 +7,7 @@ claim is plausibility.py's.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -114,12 +114,14 @@ class _SessionProgress:
 
     def measure(
         self, report: ProgressReport, standing: Standing, played_cs: int, made_at: datetime
-    ) -> None:
-        if self.measures is None:
-            self.measures = MeasuredSession(
-                standing.measures, (standing.started_at or self.started_at).date()
-            )
-        self.measures.add(report, played_cs, made_at)
+    ) -> date | None:
+        """Adds a report's measures; returns a day that has the user among its viewers already."""
+        measures = self.measures
+        if measures is None:
+            day = (standing.started_at or self.started_at).date()
+            measures = self.measures = MeasuredSession(standing.measures, day)
+        measures.add(report, played_cs, made_at)
+        return measures.day if measures.had_played else None
 
     def change(self, key: SessionKey) -> SessionChange | None:
         if self.latest is None:
@@ -307,9 +309,9 @@ class _Batch:
             played = _played(claimed, capped)
             viewing.played += played
         if is_new and report.quality is not None:
-            session.measure(report, standing, length(played), made_at)
-            if session.measures is not None and session.measures.had_played:
-                viewing.counted_on = session.measures.day
+            counted_on = session.measure(report, standing, length(played), made_at)
+            if counted_on is not None:
+                viewing.counted_on = counted_on
         capped_s = length(capped) / 100 if capped else 0.0
         self._applied.append(
             AppliedReport(place, report, made_at, video_key, standing, is_new, capped_s)
@@ -320,6 +322,7 @@ class _Batch:
         changes = (session.change(key) for key, session in sessions)
         late = (session.late_change(key) for key, session in sessions)
         capped = (video.capped_change(key) for key, video in videos)
+        measured = [(key, session.measures) for key, session in sessions if session.measures]
         return Merged(
             progress=[video.change(key) for key, video in videos],
             sessions=[change for change in changes if change],
@@ -327,15 +330,8 @@ class _Batch:
             capped=[change for change in capped if change],
             applied=self._applied,
             viewings={key: video.viewing for key, video in videos},
-            measured=changes_of(
-                (key, session.measures) for key, session in sessions if session.measures
-            ),
-            moments=[
-                moment
-                for _, session in sessions
-                if session.measures
-                for moment in session.measures.moments
-            ],
+            measured=changes_of(measured),
+            moments=[moment for _, measures in measured for moment in measures.moments],
         )
 
 

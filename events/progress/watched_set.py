@@ -29,7 +29,10 @@ def claimed_pieces(
 
 
 def length(pieces: Iterable[Piece]) -> int:
-    return sum([stop - start for start, stop in pieces])
+    total = 0
+    for start, stop in pieces:
+        total += stop - start
+    return total
 
 
 class WatchedSet:
