@@ -18,6 +18,7 @@ from db.errors import (
     ConcurrentUpdate,
     ConstraintViolated,
     DatabaseError,
+    DatabaseFull,
     DatabaseTimeout,
     DatabaseUnavailable,
     ForeignKeyViolated,
@@ -135,6 +136,7 @@ def test_problem_carries(kind: type[RequestError], header: str, value: str) -> N
 LOWER: dict[type[Exception], tuple[Exception, str]] = {
     DatabaseError: (DatabaseError(SECRET), "internal"),
     DatabaseUnavailable: (DatabaseUnavailable(SECRET), "unavailable"),
+    DatabaseFull: (DatabaseFull(SECRET), "unavailable"),
     ConcurrentUpdate: (ConcurrentUpdate(SECRET), "unavailable"),
     DatabaseTimeout: (DatabaseTimeout(SECRET), "unavailable"),
     ConstraintViolated: (ConstraintViolated(SECRET), "internal"),
