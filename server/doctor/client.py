@@ -21,6 +21,7 @@ PROBLEM = "application/problem+json"
 REQUEST_ID = "X-Request-ID"
 DEFAULT_PORTS = {"https": 443, "http": 80}
 NAMES = ("nginx", "HAProxy", "Caddy", "Apache", "cloudflare", "CloudFront", "Varnish", "Envoy")
+WITH_CONTENT = (200, 201, 206)
 HAPROXY_ERROR = re.compile(rb"^<html><body><h1>\d{3} [^<]+</h1>\n")
 
 
@@ -38,9 +39,9 @@ class SeenReply:
 
     @property
     def is_of_service(self) -> bool:
-        """True unless it is an error, or a redirection, that a proxy made or replaced."""
+        """True unless it is an error, a redirection or nothing, made or replaced by a proxy."""
         if self.status < 400:
-            return self.status < 300 or REQUEST_ID in self.headers
+            return self.status in WITH_CONTENT or REQUEST_ID in self.headers
         is_problem = self.headers.get(hdrs.CONTENT_TYPE, "").startswith(PROBLEM)
         return is_problem and (REQUEST_ID in self.headers or b'"instance"' in self.body)
 
@@ -73,22 +74,30 @@ class Client:
         self._token = token
         self._context = context
         self._session: aiohttp.ClientSession | None = None
+        self._small: aiohttp.ClientSession | None = None
         self.connections = 0
+        self.proxies: dict[str, None] = {}
+        """Names that any answer gave away, in this order."""
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["Client"]:
-        connector = aiohttp.TCPConnector(ssl=self._context, socket_factory=_small_socket)
+        small = aiohttp.TCPConnector(ssl=self._context, socket_factory=_small_socket)
+        async with (
+            self._over(aiohttp.TCPConnector(ssl=self._context)) as self._session,
+            self._over(small) as self._small,
+        ):
+            yield self
+
+    def _over(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         tracing = aiohttp.TraceConfig()
         tracing.on_connection_create_end.append(self._count_connection)
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
-        async with aiohttp.ClientSession(
+        return aiohttp.ClientSession(
             connector=connector,
-            timeout=timeout,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
             auto_decompress=False,
             trace_configs=[tracing],
             skip_auto_headers=(hdrs.ACCEPT_ENCODING,),
-        ) as self._session:
-            yield self
+        )
 
     async def ask(
         self, method: str, path: str, *, most_bytes: int = MOST_BYTES, **options: Any
@@ -96,7 +105,9 @@ class Client:
         """Raises: Unanswered."""
         async with self.open(method, path, **options) as response:
             body = await _beginning(response, most_bytes)
-            return SeenReply(response.status, response.headers, body)
+            seen = SeenReply(response.status, response.headers, body)
+            self.proxies |= dict.fromkeys(seen.proxies)
+            return seen
 
     @asynccontextmanager
     async def open(
@@ -106,17 +117,22 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         is_anonymous: bool = False,
+        is_held: bool = False,
         quiet_s: float = ANSWER_TIMEOUT_S,
         **options: Any,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A response whose body is unread; no byte for `quiet_s` ends it. Raises: Unanswered."""
-        assert self._session is not None
+        """A response whose body is unread; no byte for `quiet_s` ends it. Raises: Unanswered.
+
+        Of one that is held the kernel takes little: the others wait for this reader.
+        """
+        session = self._small if is_held else self._session
+        assert session is not None
         sent = dict(headers or {})
         if not is_anonymous:
             sent[hdrs.AUTHORIZATION] = f"Bearer {self._token}"
         url = path if "://" in path else f"{self.url}{path}"
         with _naming_failures(method, path):
-            async with self._session.request(
+            async with session.request(
                 method,
                 url,
                 headers=sent,

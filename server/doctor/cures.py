@@ -89,7 +89,7 @@ CURES: Mapping[str, Cure] = {
         nginx="`proxy_buffering off;` and `gzip off;` in the locations of /api/v1/events and"
         " /play/.../events; no `proxy_ignore_headers X-Accel-Buffering`",
         haproxy="remove `compression` for text/event-stream and `option http-buffer-request`",
-        caddy="`flush_interval -1` in reverse_proxy",
+        caddy="no `response_buffers` (`buffer_responses`); `flush_interval -1` in reverse_proxy",
         apache="`ProxyPass ... flushpackets=on` and `no-gzip` for the events",
     ),
     "events-cut": Cure(
@@ -119,7 +119,8 @@ CURES: Mapping[str, Cure] = {
     "upload-cut": Cure(
         nginx="`client_body_timeout 120s;` and `proxy_send_timeout 300s;`",
         haproxy="`timeout client 130s` and `timeout server 300s` in the backend of uploads",
-        caddy="no `read_body` below 120s in `servers { timeouts }`",
+        caddy="no `read_body` and `write` below 120s in `servers { timeouts }`, no `read_timeout`"
+        " and `write_timeout` below it in `transport`",
         apache="`RequestReadTimeout body=0` and `TimeOut 130`",
     ),
     "transfer-cut": Cure(
@@ -181,10 +182,11 @@ CURES: Mapping[str, Cure] = {
         apache="`RewriteCond %{HTTP:X-Forwarded-Proto} !https`",
     ),
     "proxy-limit": Cure(
-        nginx="no `limit_req` and `limit_conn` below what a player asks for: the"
+        nginx="no `limit_req` and `limit_conn` below what a browser asks for, six at once: the"
         " service has its own",
-        haproxy="no `http-request deny` by `sc_http_req_rate`; `maxconn` of servers",
-        caddy="no `rate_limit`",
+        haproxy="no `http-request deny` by `sc_http_req_rate` or `sc_conn_cur`; `maxconn` of the"
+        " frontend and of servers",
+        caddy="no `rate_limit`, no `max_conns_per_host` in `transport`",
         apache="no mod_evasive and mod_qos; `MaxRequestWorkers`",
     ),
     "installations-mixed": Cure(
@@ -203,12 +205,31 @@ CURES: Mapping[str, Cure] = {
         nginx="`proxy_set_header Host $http_host;`, `proxy_set_header X-Forwarded-Proto $scheme;`"
         " and `proxy_set_header X-Forwarded-Host $http_host;`; its address in"
         " COURSESTREAM_TRUSTED_PROXIES",
-        haproxy="`http-request set-header X-Forwarded-Proto https if { ssl_fc }`, no `set-header"
-        " Host`; its address in COURSESTREAM_TRUSTED_PROXIES",
+        haproxy="`http-request set-header X-Forwarded-Proto https if { ssl_fc }`, `http-request"
+        " set-header X-Forwarded-Host %[req.hdr(Host)]`, no `set-header Host`; its address in"
+        " COURSESTREAM_TRUSTED_PROXIES",
         caddy="no `header_up Host` or `X-Forwarded-Proto`; its address in"
         " COURSESTREAM_TRUSTED_PROXIES",
         apache="`ProxyPreserveHost On`, `RequestHeader set X-Forwarded-Proto https`; its address in"
         " COURSESTREAM_TRUSTED_PROXIES",
+    ),
+    "accept-changed": Cure(
+        nginx="remove `proxy_set_header Accept`",
+        haproxy="remove `http-request del-header Accept` and `set-header Accept`",
+        caddy="remove `header_up Accept` and `-Accept`",
+        apache="remove `RequestHeader unset Accept` and `set Accept`",
+    ),
+    "request-header-lost": Cure(
+        nginx="remove the `proxy_set_header` that names it, and `proxy_pass_request_headers off`",
+        haproxy="remove the `http-request del-header` or `set-header` that names it",
+        caddy="remove the `header_up` that names it",
+        apache="remove the `RequestHeader unset` or `set` that names it",
+    ),
+    "too-slow": Cure(
+        nginx="remove `limit_rate` and `proxy_limit_rate`: COURSESTREAM_STREAM_BANDWIDTH_LIMIT is"
+        " by user",
+        haproxy="remove `filter bwlim-out` and its `set-bandwidth-limit`",
+        apache="remove `SetOutputFilter RATE_LIMIT`",
     ),
     "cookie-lost": Cure(
         nginx="remove `proxy_set_header Cookie`",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from server.doctor.checks.addresses import examine_addresses
 from server.doctor.checks.answers import (
+    examine_accept,
     examine_connections,
     examine_errors,
     examine_long_header,
@@ -16,6 +17,8 @@ from server.doctor.checks.answers import (
     examine_security,
     examine_sharing,
 )
+from server.doctor.checks.at_once import CODE as AT_ONCE_CODE
+from server.doctor.checks.at_once import examine_at_once
 from server.doctor.checks.events import examine_events
 from server.doctor.checks.pages import (
     examine_frames,
@@ -26,6 +29,7 @@ from server.doctor.checks.pages import (
 from server.doctor.checks.paused_player import examine_paused_player
 from server.doctor.checks.ranges import examine_ranges
 from server.doctor.checks.reach import examine_health, examine_sameness, examine_token
+from server.doctor.checks.speed import examine_speed
 from server.doctor.checks.tls import examine_tls
 from server.doctor.checks.uploads import (
     examine_declared_size,
@@ -98,7 +102,8 @@ async def examine(order: ExaminationOrder) -> Examination:
         found += health
         if not blocks(health):
             found += await _examine(Installation(client, order.waits, front), order)
-    return Examination(front, tuple(found))
+        shown = tuple(dict.fromkeys((*front, *client.proxies)))
+    return Examination(shown, tuple(found))
 
 
 async def _examine(inst: Installation, order: ExaminationOrder) -> list[Observation]:
@@ -130,7 +135,12 @@ async def _all(inst: Installation) -> list[Observation]:
     if inst.video is None:
         found.append(skipped("ranges and uploads: no video that is ready; see --with-upload"))
     else:
-        found += await _one(examine_ranges, inst)
+        for check in (examine_accept, examine_ranges, examine_at_once):
+            found += await _one(check, inst)
+        if any(one.code == AT_ONCE_CODE for one in found):
+            return [*found, skipped("what takes long: it needs several requests at once")]
+        if inst.waits.watch_s:
+            found += await _one(examine_speed, inst)
         if inst.waits.pause_s:
             long += [examine_slow_upload, examine_paused_player]
     together = await asyncio.gather(*(_one(check, inst) for check in long))

@@ -30,9 +30,10 @@ class Waits:
     pause_s: float = 40.0
     early_answer_s: float = 4.0
     body_bytes: int = 200 * 2**20
+    watch_s: float = 8.0
 
 
-QUICK = Waits(listen_s=3.0, pause_s=0.0, body_bytes=0)
+QUICK = Waits(listen_s=3.0, pause_s=0.0, body_bytes=0, watch_s=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class SampleVideo:
     id: str
     module_id: str
     size_bytes: int
+    duration_s: float | None
     bearer_path: str
     media_url: str
     """By grant; at the edge where there is one."""
@@ -113,10 +115,12 @@ class Installation:
         path = f"/api/v1/videos/{video['id']}"
         playback = await self._make("POST", f"{path}/playback", json={})
         head = await self.client.ask("HEAD", f"{path}/stream")
+        told = head.headers.get(hdrs.CONTENT_LENGTH) if head.status == 200 else None
         return SampleVideo(
             video["id"],
             video["module_id"],
-            int(head.headers.get(hdrs.CONTENT_LENGTH, video["size"])),
+            int(told or video["size"]),
+            video["duration"],
             f"{path}/stream",
             playback["stream_url"],
             playback["events_url"],

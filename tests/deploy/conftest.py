@@ -63,6 +63,7 @@ def _upstream(directory: Path) -> Iterator[Upstream]:
         *(directory / "data", output, port, "serve"),
         SSE_HEARTBEAT=f"{HEARTBEAT_S}s",
         LOG_FORMAT="json",
+        TRUSTED_PROXIES="127.0.0.1",
     )
     try:
         wait_for(lambda: "listens on" in output.read_text(), "the address", START_TIMEOUT_S)

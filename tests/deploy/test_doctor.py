@@ -17,7 +17,8 @@ from server.doctor.findings import Severity
 from server.doctor.installation import Waits
 from server.doctor.report import written
 from tests.deploy.conftest import HEARTBEAT_S, Upstream, admin, upload
-from tests.deploy.doctor_cases import HAPROXY, NGINX, Case
+from tests.deploy.doctor_cases import CADDY, HAPROXY, NGINX, Case
+from tests.deploy.proxies.configured.debian_caddy import caddy_site, running_caddy
 from tests.deploy.proxies.configured.debian_haproxy import running_haproxy
 from tests.deploy.proxies.configured.debian_nginx import running_sites
 from tests.deploy.proxies.configured.nginx_proxy import beside, substituted, write_certificate
@@ -31,16 +32,19 @@ WAITS = Waits(
     pause_s=2.0,
     early_answer_s=1.0,
     body_bytes=3 * 2**20,
+    watch_s=2.0,
 )
-LECTURE_BYTES = 40 * 2**20  # more than the buffers of all hops
+LECTURE_S, LECTURE_BYTES = 30, 40 * 2**20  # more than the buffers of all hops
 AT_ONCE = 8
 ZONES = (
     "proxy_cache_path {directory}/kept keys_zone=kept:1m;"
     " limit_req_zone $server_port zone=few:1m rate=1r/s;"
+    " limit_conn_zone $server_port zone=one:1m;"
 )
 EXAMINED = [
     *(pytest.param("nginx", case, id=f"nginx, {case.name}") for case in NGINX),
     *(pytest.param("HAProxy", case, id=f"HAProxy, {case.name}") for case in HAPROXY),
+    *(pytest.param("Caddy", case, id=f"Caddy, {case.name}") for case in CADDY),
 ]
 
 
@@ -52,7 +56,7 @@ class Lecture:
 
 @pytest.fixture(scope="module")
 def lecture(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Lecture:
-    file = write_large_mp4(tmp_path_factory.mktemp("lecture"), bytes(LECTURE_BYTES))
+    file = write_large_mp4(tmp_path_factory.mktemp("lecture"), bytes(LECTURE_BYTES), LECTURE_S)
     url = f"http://127.0.0.1:{upstream.port}"
     return Lecture(upstream, asyncio.run(upload(url, file, "doctored", "doctored-1")))
 
@@ -70,6 +74,7 @@ def proxies(
             port = int(changes.pop("{port}", upstream.port))
             made = running_haproxy(directory / case.name.replace(" ", "-"), [port], changes)
             urls["HAProxy", case.name] = running.enter_context(made).url
+        urls |= {("Caddy", name): url for name, url in _caddy(running, directory, upstream.port)}
         yield urls
 
 
@@ -77,17 +82,33 @@ def _nginx(running: ExitStack, directory: Path, upstream_port: int) -> Iterator[
     """One nginx with a site for each case."""
     (directory / "conf.d").mkdir()
     write_certificate(directory)
-    ports = [free_port() for _ in NGINX]
-    for number, (case, port) in enumerate(zip(NGINX, ports, strict=True)):
+    ports = [(free_port(), free_port()) for _ in NGINX]
+    for number, (case, (port, tls)) in enumerate(zip(NGINX, ports, strict=True)):
         changes = dict(case.changes)
         up = int(changes.pop("{port}", upstream_port))
-        site = substituted(directory, free_port(), port, free_port(), up)
+        site = substituted(directory, free_port(), port, tls, up)
         for old, new in changes.items():
             assert old in site, old
             site = site.replace(old, new)
         (directory / "conf.d" / f"{number}.conf").write_text(beside(site, f"case{number}"))
     running.enter_context(running_sites(directory, ZONES.format(directory=directory)))
-    for case, port in zip(NGINX, ports, strict=True):
+    for case, (port, tls) in zip(NGINX, ports, strict=True):
+        url = f"https://127.0.0.1:{tls}" if case.is_tls else f"http://127.0.0.1:{port}"
+        yield case.name, url
+
+
+def _caddy(running: ExitStack, directory: Path, upstream_port: int) -> Iterator[tuple[str, str]]:
+    """One Caddy with a site for each case."""
+    ports, sites = [free_port() for _ in CADDY], []
+    for case, port in zip(CADDY, ports, strict=True):
+        changes = dict(case.changes)
+        site = caddy_site(directory, port, int(changes.pop("{port}", upstream_port)))
+        for old, new in changes.items():
+            assert old in site, old
+            site = site.replace(old, new)
+        sites.append(site)
+    running.enter_context(running_caddy(directory, sites))
+    for case, port in zip(CADDY, ports, strict=True):
         yield case.name, f"http://127.0.0.1:{port}"
 
 
@@ -101,7 +122,9 @@ def examinations(
     async def one(user_id: str, url: str) -> Examination:
         token = mint_token(SECRET, user_id, roles=("service",))
         async with room:
-            return await examine(ExaminationOrder(url, token, WAITS, video_id=lecture.video_id))
+            # Certificates here are nobody's.
+            order = ExaminationOrder(url, token, WAITS, lecture.video_id, is_insecure=True)
+            return await examine(order)
 
     async def every() -> Sequence[Examination]:
         asked = [one(f"doctor-{number}", url) for number, url in enumerate(proxies.values())]

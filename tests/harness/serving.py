@@ -168,14 +168,14 @@ def served_from(directory: Path, cluster: Path | None = None, **settings: str) -
         kill_all(served.cluster.process_ids())
 
 
-def write_large_mp4(directory: Path, filler: bytes | None = None) -> Path:
+def write_large_mp4(directory: Path, filler: bytes | None = None, duration_s: float = 2) -> Path:
     """Takes a while to send to who reads slowly, and no time to process.
 
     Ends with the `filler`, or with zeros that take no room on the disk.
     """
     filler_bytes = FILLER_BYTES if filler is None else len(filler)
     camera, large = directory / "camera.mp4", directory / "large.mp4"
-    write_clock_mp4(camera, 2)
+    write_clock_mp4(camera, duration_s, (128, 72) if duration_s > 2 else (854, 480))
     move_index_to_front(camera, large)
     with large.open("r+b") as file:
         begin = file.seek(0, os.SEEK_END)

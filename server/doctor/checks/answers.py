@@ -27,7 +27,8 @@ async def examine_errors(inst: Installation) -> list[Observation]:
         (f"/play/none/{unknown}/source.mp4", 401),
     ):
         first = await inst.client.ask("GET", path)
-        if first.status == 404 != status and not first.is_of_service:
+        is_elsewhere = first.status == 404 != status or first.status < 400
+        if is_elsewhere and not first.is_of_service:
             return [astray(first, f"GET {path}", inst)]
         if not first.is_of_service:
             sentence = f"{first.hop} answers {first.status} to {path} with a page of its own"
@@ -75,6 +76,25 @@ async def examine_query(inst: Installation) -> list[Observation]:
     if reply.status == 200:
         return [fault("query-lost", f"the query of an address is lost {inst.behind}")]
     return [ok("queries arrive")]
+
+
+async def examine_accept(inst: Installation) -> list[Observation]:
+    """Tables come as CSV to who asks for CSV, and no film to who takes none."""
+    if inst.video is None:
+        return []
+    figures = f"/api/v1/analytics/videos/{inst.video.id}"
+    table = await inst.client.ask("GET", figures, headers={hdrs.ACCEPT: "text/csv"})
+    kind = table.headers.get(hdrs.CONTENT_TYPE, "")
+    if table.status == 200 and not kind.startswith("text/csv"):
+        sentence = f"{figures}: text/csv is answered by {kind or 'no type'}"
+        return [fault("accept-changed", f"{sentence}; Accept is lost {inst.behind}")]
+    none = await inst.client.ask(
+        "HEAD", inst.video.bearer_path, headers={hdrs.ACCEPT: "application/json"}
+    )
+    if none.status == 200:
+        sentence = "a film comes to who takes application/json alone"
+        return [fault("accept-changed", f"{sentence}; Accept is lost {inst.behind}")]
+    return [ok("Accept arrives: tables come as CSV, films in a format that is taken")]
 
 
 async def examine_long_header(inst: Installation) -> list[Observation]:

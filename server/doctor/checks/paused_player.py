@@ -25,7 +25,11 @@ async def examine_paused_player(inst: Installation) -> list[Observation]:
     read_bytes = 0
     try:
         async with inst.client.open(
-            "GET", video.media_url, is_anonymous=True, headers={hdrs.RANGE: "bytes=0-"}
+            "GET",
+            video.media_url,
+            is_anonymous=True,
+            is_held=True,
+            headers={hdrs.RANGE: "bytes=0-"},
         ) as response:
             read_bytes += len(await response.content.readany())
             await asyncio.sleep(pause_s)

@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs
 
-from server.doctor.checks.astray import astray
+from server.doctor.checks.astray import astray, is_limited
 from server.doctor.client import SeenReply
 from server.doctor.findings import Observation, fault, ok
 from server.doctor.installation import Installation, SampleVideo
@@ -119,6 +119,8 @@ class RangeChecks:
         said = reply.headers.get(hdrs.CONTENT_RANGE, "no Content-Range")
         if (reply.status, said, len(reply.body)) == (206, wanted, stop - start):
             return None
+        if is_limited(reply):
+            return astray(reply, f"GET {self._name}, {field}", self._inst)
         got = f"{reply.status} and {said}, {len(reply.body)} bytes, instead of 206 and {wanted}"
         who = "" if reply.is_of_service else f", by {reply.hop}"
         sentence = f"{self._name}: {field} is answered {got}{who}; lost {self._inst.behind}"

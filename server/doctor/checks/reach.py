@@ -13,7 +13,7 @@ from server.doctor.findings import Observation, fault, ok, remark
 from server.doctor.installation import Installation
 
 AWAY = (502, 503, 504)
-LIMITED = (429, 503)  # nginx says 503 where limit_req_status says nothing
+LIMITED = (429, 503)  # of proxies that answered just before
 TIMES = 8
 COURSES = "GET /api/v1/courses"
 WITHOUT_TOKEN = "This needs `Authorization"  # how the service's refusal of no token begins

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from aiohttp import hdrs
 
+from server.doctor.checks.astray import astray
 from server.doctor.client import SeenReply, Unanswered
 from server.doctor.findings import Observation, fault, ok, remark, skipped
 from server.doctor.installation import BOUNDARY, Installation
@@ -19,9 +20,9 @@ from server.doctor.installation import BOUNDARY, Installation
 TUS = {"Tus-Resumable": "1.0.0"}
 OCTETS = {"Content-Type": "application/offset+octet-stream"}
 CHUNK = bytes(2**16)
-EARLY_BYTES = 2**20
+EARLY_BYTES, EARLY_PIECES = 2**20, 4
 SLOW_BYTES = 2**20
-FULL, TOO_LARGE = 507, 413
+MALFORMED, FORBIDDEN, FULL, TOO_LARGE = 400, 403, 507, 413
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 # Each that takes files.
 ADDRESSES = (
@@ -86,20 +87,26 @@ async def _refusal(
 
 
 async def _is_early(inst: Installation, method: str, path: str, headers: dict[str, str]) -> bool:
-    """True if the answer came while most of the body was held back."""
+    """True if the answer came while some of the body was held back.
+
+    Go's programs, Caddy too, pass an answer on with the next piece that they read of a body.
+    """
     is_answered, was_released = asyncio.Event(), False
 
     async def body() -> AsyncIterator[bytes]:
         nonlocal was_released
         first = FORM_HEAD if headers is FORM else b""
         yield first + CHUNK[len(first) :]
-        try:
-            async with asyncio.timeout(inst.waits.early_answer_s):
-                await is_answered.wait()
-        except TimeoutError:
-            was_released = True
-            for _ in range(EARLY_BYTES // len(CHUNK) - 1):
+        for _ in range(EARLY_PIECES):
+            try:
+                async with asyncio.timeout(inst.waits.early_answer_s / EARLY_PIECES):
+                    await is_answered.wait()
+                return
+            except TimeoutError:
                 yield CHUNK
+        was_released = True
+        for _ in range(EARLY_BYTES // len(CHUNK) - 1 - EARLY_PIECES):
+            yield CHUNK
 
     sent = headers | {hdrs.CONTENT_LENGTH: str(EARLY_BYTES)}
     async with inst.client.open(method, path, headers=sent, data=body()) as response:
@@ -122,6 +129,8 @@ async def examine_slow_upload(inst: Installation) -> list[Observation]:
             if location is None:
                 return findings
             reply = await _patch(inst, location, body(), SLOW_BYTES)
+            if (wrong := _wrong_fields(reply, inst)) is not None:
+                return [*findings, wrong]
             if reply.status == 204:
                 sentence = f"an upload that paused for {inst.waits.pause_s:g} s went on"
                 return [*findings, ok(sentence)]
@@ -164,8 +173,7 @@ async def _upload(
     headers = TUS | {"Upload-Length": str(size + 1), "Upload-Metadata": f"module_id {module_id}"}
     made = await inst.client.ask("POST", "/api/v1/uploads", headers=headers)
     if made.status != 201:
-        reason = "the storage is full" if made.status == FULL else "the token may not upload"
-        yield None, [skipped(f"uploads: {reason} ({made.status} of {made.hop})")]
+        yield None, [_not_begun(made, inst)]
         return
     told = made.headers.get(hdrs.LOCATION, "")
     path = urlsplit(told).path
@@ -179,6 +187,24 @@ async def _patch(inst: Installation, path: str, body: AsyncIterator[bytes], size
     headers = TUS | OCTETS | {"Upload-Offset": "0", hdrs.CONTENT_LENGTH: str(size)}
     quiet_s = inst.waits.pause_s + 300
     return await inst.client.ask("PATCH", path, headers=headers, data=body, quiet_s=quiet_s)
+
+
+def _not_begun(made: SeenReply, inst: Installation) -> Observation:
+    if made.is_of_service and made.status in (FULL, FORBIDDEN):
+        reason = "the storage is full" if made.status == FULL else "the token may not upload"
+        return skipped(f"uploads: {reason} ({made.status} of {made.hop})")
+    return _wrong_fields(made, inst) or astray(made, "POST /api/v1/uploads", inst)
+
+
+def _wrong_fields(reply: SeenReply, inst: Installation) -> Observation | None:
+    """The fault of header fields lost on either way, of a request that has all and is right."""
+    if reply.status == MALFORMED and reply.is_of_service:
+        sentence = f"the service answers 400 to an upload: a field of it is lost {inst.behind}"
+        return fault("request-header-lost", f"{sentence} (Upload-..., Tus-Resumable)")
+    if reply.status == 204 and "Upload-Offset" not in reply.headers:
+        sentence = f"an upload's answer has no Upload-Offset: it is lost {inst.behind}"
+        return fault("response-header-lost", f"{sentence}, and clients stop")
+    return None
 
 
 def _rewritten(inst: Installation, location: str) -> Observation:

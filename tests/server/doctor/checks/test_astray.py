@@ -13,6 +13,7 @@ from server.doctor.client import Client, SeenReply
 from server.doctor.installation import QUICK, Installation
 
 OF_SERVICE = {"X-Request-ID": "1", "Content-Type": "application/problem+json"}
+OF_HAPROXY = {"Via": "1.1 haproxy"}
 OF_NGINX = {"Server": "nginx"}
 
 
@@ -22,6 +23,11 @@ OF_NGINX = {"Server": "nginx"}
         pytest.param(404, OF_NGINX, "path-caught", "nginx", id="another location"),
         pytest.param(403, OF_NGINX, "path-caught", "nginx", id="a proxy's own rule"),
         pytest.param(301, OF_NGINX, "path-caught", "nginx", id="a proxy's redirection"),
+        pytest.param(429, OF_NGINX, "proxy-limit", "nginx", id="a proxy's limit"),
+        pytest.param(503, OF_NGINX, "proxy-limit", "nginx", id="nginx's limit"),
+        pytest.param(503, OF_HAPROXY, "", "HAProxy", id="no node"),
+        pytest.param(204, OF_NGINX, "path-caught", "nginx", id="a proxy's answer"),
+        pytest.param(406, OF_SERVICE, "accept-changed", "the service", id="another Accept"),
         pytest.param(502, OF_NGINX, "", "nginx", id="a proxy that gets no answer"),
         pytest.param(404, OF_SERVICE, "path-changed", "the service", id="another address"),
         pytest.param(302, OF_SERVICE, "", "the service", id="the service's redirection"),
