@@ -18,7 +18,7 @@ from handlers.openapi.descriptions import JSON, Answer, Operation, Tag
 from handlers.openapi.endpoints import endpoint
 from storage.errors import StorageError, StorageForeign
 
-CHECK_TIMEOUT_S = 3.0
+CHECK_TIMEOUT_S = 3.0  # of all checks, side by side: balancers wait little longer
 # Of our clock against the database's: tokens are allowed 30 s of leeway, some issuers' far less.
 CLOCK_WARNING_S, CLOCK_LIMIT_S = 1.0, 5.0
 ASYNCHRONOUS = "asynchronous: a fail-over of the database may lose what was acknowledged"
@@ -72,13 +72,18 @@ async def get_readyz(request: web.Request) -> web.Response:
     """200 when a writable database, migrations, clock, secrets, storage and the persister are in
     order, else 503 and which is not."""
     request.app[keys.BALANCERS].note()
-    of_database, details = await _database_state(request.app)
-    is_database_up = of_database["database"] == "ok"
+    (of_database, details), of_storage, of_progress = await asyncio.gather(
+        _database_state(request.app),
+        _storage_state(request),
+        _progress_state(request.app[keys.PERSISTER]),
+    )
+    if of_storage == "unknown" and of_database["database"] == "unavailable":
+        of_storage = "ok"  # it is there; whose it is waits for the database
     faults = {
         "server": "stopping" if request.app[keys.LEAVING].is_set() else "ok",
         **of_database,
-        "storage": await _storage_state(request, is_database_up=is_database_up),
-        "progress": await _progress_state(request.app[keys.PERSISTER]),
+        "storage": of_storage,
+        "progress": of_progress,
     }
     ready = all(state == "ok" for state in faults.values())
     details |= _damage_details(len(request.app[keys.DAMAGED_FILES]))
@@ -127,20 +132,21 @@ def judge_clock(
     return ("ok" if skew_s < CLOCK_LIMIT_S else "wrong"), details
 
 
-async def _storage_state(request: web.Request, *, is_database_up: bool) -> str:
-    """Returns `foreign` for a storage that belongs to another database."""
+async def _storage_state(request: web.Request) -> str:
+    """Returns `foreign` for a storage of another database, `unknown` if it cannot be asked."""
     check = request.app[keys.DISK].start(request.app[keys.STORAGE].check)
+    state = "unavailable"
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             await asyncio.shield(check)
-            if is_database_up:
-                await require_own_storage(request)
+            state = "unknown"
+            await require_own_storage(request)
     except (ForeignStorage, StorageForeign):
         return "foreign"
-    except (StorageError, TimeoutError):
+    except StorageError:
         return "unavailable"
-    except DatabaseError:
-        return "unknown"
+    except (DatabaseError, TimeoutError):
+        return state
     return "ok"
 
 

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from db import jobs
 from db.errors import DatabaseUnavailable
 from db.media import differences
+from db.upkeep import storage_identity
 from handlers import keys
 from handlers.operating import metrics as metrics_module
 from tests.handlers.conftest import Service, StartService
@@ -125,6 +126,26 @@ async def test_media_that_differ_from_their_upload_are_counted(shared_service: S
 
     assert found["database_media_differences conversion"] == 1
     assert found["database_media_differences alternate"] == 0
+
+
+async def test_questions_to_a_slow_database_share_their_time(
+    shared_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prometheus gives up after ten seconds: each question may not wait its own."""
+    allowed_s = 0.5
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def answer_in_time(*_: object) -> dict[str, int]:
+        await asyncio.sleep(allowed_s / 2)
+        return {"conversion": 7}
+
+    monkeypatch.setattr(metrics_module, "QUERY_TIMEOUT_S", allowed_s)
+    monkeypatch.setattr(storage_identity, "read_held_strays", hang)
+    monkeypatch.setattr(differences, "count_by_made", answer_in_time)
+
+    assert (await scrape(shared_service))["database_media_differences conversion"] != 7
 
 
 async def test_event_streams_are_reported(shared_service: Service) -> None:

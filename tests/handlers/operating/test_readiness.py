@@ -1,5 +1,7 @@
 """Readiness names what differs from the other machines: database, clock, secrets."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -7,7 +9,10 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
+from db.postgres.server_state import read_server_state
 from handlers import keys
+from handlers.checks.own_storage import require_own_storage
+from handlers.operating import health
 from handlers.operating.health import judge_clock
 from tests.handlers.support.outage import cut_connections
 from tests.harness.waiting import wait_until
@@ -90,6 +95,27 @@ async def test_database_that_may_lose_commits_is_told(
     assert ("replication" in ready.json["details"]) == is_told
     line = f"coursestream_database_may_lose_commits {float(is_told)}"
     assert line in metrics.body.decode().splitlines()
+
+
+async def test_checks_are_made_side_by_side(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A balancer that waits for 4 s is told which of several slow parts are not in order."""
+    begun = asyncio.Barrier(3)
+
+    def met(check: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def when_all_have_begun(*args: Any) -> Any:
+            await begun.wait()
+            return await check(*args)
+
+        return when_all_have_begun
+
+    monkeypatch.setattr(health, "CHECK_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(health, "read_server_state", met(read_server_state))
+    monkeypatch.setattr(health, "require_own_storage", met(require_own_storage))
+    persister = service.app[keys.PERSISTER]
+    monkeypatch.setattr(type(persister), "can_store", met(type(persister).can_store))
+
+    ready = await service.ask(None, "GET", "/readyz")
+    assert (ready.status, set(ready.json["checks"].values())) == (200, {"ok"})
 
 
 async def test_a_process_that_stops_leaves_no_row(service: Any) -> None:
